@@ -1,0 +1,71 @@
+# Two of these are all that anybody has to know: `make demo` and `make test`. Both make what they need inside this
+# folder (.venv, node_modules, .cache), except the model's weights: they go into the user's cache.
+
+PYTHON ?= python3
+ARGS ?=
+
+RUN := .venv/bin/python
+PACKAGES := .venv/.packages
+NBCHAT := .venv/.nbchat
+
+unexport PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lab check format js bench build pins weights browser clean
+
+help: ## say what each of these does
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-7s", $$1, $$2; $$1 = $$2 = ""; print }'
+
+demo: $(NBCHAT) weights ## answer the quickstart notebook's questions, here in the terminal, with the model inside the kernel
+	@$(RUN) scripts/demo.py
+
+test: check weights browser ## every check and every test (ARGS="-k stream" for some of the Python ones)
+	@$(RUN) -m pytest $(ARGS)
+
+lab: $(NBCHAT) ## open the notebooks in JupyterLab
+	@$(RUN) -m jupyterlab --notebook-dir=notebooks $(ARGS)
+
+check: $(NBCHAT) ## read the code: ruff, mypy, the floors, the notebooks, biome, tsc
+	@echo "Check: ruff"
+	@$(RUN) -m ruff check --quiet
+	@$(RUN) -m ruff format --check --quiet
+	@echo "Check: mypy"
+	@$(RUN) -m mypy --no-error-summary
+	@echo "Check: import-linter"
+	@.venv/bin/lint-imports > .venv/floors.log || { cat .venv/floors.log; exit 1; }
+	@echo "Check: notebooks without outputs"
+	@$(RUN) scripts/notebooks.py
+
+format: $(NBCHAT) ## mend what can be mended by itself
+	@$(RUN) -m ruff check --fix
+	@$(RUN) -m ruff format
+	@$(RUN) scripts/notebooks.py --fix
+
+bench: $(NBCHAT) weights ## measure against the peers, as ratios
+	@$(RUN) -m benchmarks $(ARGS)
+
+pins: $(PACKAGES) ## renew requirements/ from pyproject.toml (ARGS="--upgrade" for newer releases)
+	@$(RUN) -m pip install --quiet uv
+	@$(RUN) -m uv $(COMPILE) --extra local --extra lab --group dev -o requirements/dev.txt pyproject.toml
+	@$(RUN) -m uv $(COMPILE) --group node -o requirements/node.txt
+
+# One file for every platform, each release with its hashes, and no host: whoever installs chooses the index.
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header $(ARGS)
+
+clean: ## remove everything that make made
+	rm -rf .venv .cache node_modules dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis test-results
+
+weights: $(NBCHAT)
+	@$(RUN) -m nbchat.embedded.weights
+
+browser: $(PACKAGES)
+	@$(RUN) scripts/browser.py
+
+$(PACKAGES): requirements/dev.txt requirements/node.txt scripts/environment.py
+	@$(PYTHON) scripts/environment.py
+
+$(NBCHAT): pyproject.toml $(wildcard hatch_build.py) $(PACKAGES)
+	@echo "Package: this folder, as nbchat"
+	@$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
