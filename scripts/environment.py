@@ -26,6 +26,8 @@ def main() -> None:
     if not works(PYTHON):
         make()
     install(PINS / "dev.txt")
+    from node import machine_has_node
+
     if not machine_has_node():
         install(PINS / "node.txt")
     (VENV / ".packages").touch()
@@ -36,7 +38,7 @@ def use_a_python_that_is_new_enough() -> None:
     if sys.version_info < (3, 11):
         for name in NEWER:
             found = shutil.which(name)
-            if found:
+            if found and works(pathlib.Path(found), "sys"):
                 os.execv(found, [found, *sys.argv])  # noqa: S606 - the same script once more, with a newer Python
         stop(
             f"nbchat needs Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}: "
@@ -53,11 +55,11 @@ def use_a_python_that_is_new_enough() -> None:
     del ensurepip, venv
 
 
-def works(python: pathlib.Path) -> bool:
-    """Whether the environment is there, whole, and new enough; half a one is made again."""
-    check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+def works(python: pathlib.Path, module: str = "pip") -> bool:
+    """Whether a Python runs, is new enough and has a module: half an environment is made again."""
+    check = f"import sys, {module}; sys.exit(sys.version_info < (3, 11))"
     try:
-        return subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0
+        return subprocess.run([str(python), "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return False
 
@@ -93,15 +95,6 @@ def install(pins: pathlib.Path) -> None:
         progress.end("failed")
         stop("pip could not install the packages:\n" + last_lines("".join(said)))
     progress.end()
-
-
-def machine_has_node() -> bool:
-    """Whether there is a Node of the machine that can build the front end."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        return False
-    asked = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
-    version = re.match(r"v(\d+)", asked.stdout)
-    return version is not None and int(version.group(1)) >= 20
 
 
 class Progress:
