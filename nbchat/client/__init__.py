@@ -1,0 +1,1 @@
+"""The client: Chat Completions over httpx, on one I/O thread."""

@@ -1,0 +1,1 @@
+"""What goes over the wire: pure values and functions, no I/O."""

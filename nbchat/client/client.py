@@ -1,0 +1,202 @@
+"""Chat Completions as users of the official Python SDK know them: the same calls, the same names on what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self, overload
+
+from nbchat.client import portal
+from nbchat.client.config import settings
+from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, resolve
+from nbchat.client.http import Http, Options, Timeout
+from nbchat.client.stream import Stream
+from nbchat.wire.messages import ChatCompletion, ModelList
+from nbchat.wire.values import Value, plain
+
+__all__ = ["Client"]
+
+Messages = Sequence[Mapping[str, Any] | Value]
+
+
+class Client:
+    """A client of one server that speaks the Chat Completions API.
+
+    Args:
+        base_url: Where the API is (``"http://cluster:8000/v1"``); ``None`` for the configured one, else
+            ``OPENAI_BASE_URL``, else OpenAI if there is a key, else the embedded model.
+        api_key: The key for that server; ``None`` for the configured one or ``OPENAI_API_KEY``, where they belong to
+            the same server.
+        timeout: Seconds to wait in each phase; or a dict of seconds with any of ``connect`` (default 10),
+            ``first_byte`` (600) and ``between_chunks`` (120); or an :class:`httpx.Timeout`.
+        max_retries: How often a request is sent again, after the first time, when it fails in a way that may pass
+            (default 2).
+        headers: Headers sent with every request.
+
+    Raises:
+        ConfigurationError: The address or a timeout is not one.
+
+    Example:
+        >>> from nbchat import Client
+        >>> client = Client()
+        >>> answer = client.chat.completions.create(model="local", messages=[{"role": "user", "content": "Hi"}])
+        >>> print(answer.choices[0].message.content)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | Secret | None = None,
+        *,
+        timeout: Timeout = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        # First of all the secrets go under cover: whatever raises below shows its locals in some tracebacks.
+        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        headers = SecretHeaders(headers)
+        configured = settings()
+        endpoint = resolve(base_url, api_key)
+        if not headers and endpoint.base_url == (configured.base_url or "").rstrip("/"):
+            headers = SecretHeaders(configured.headers)
+        self.http = Http(
+            endpoint,
+            configured.timeout if timeout is None else timeout,
+            configured.max_retries if max_retries is None else max_retries,
+            headers,
+        )
+        self.chat = Chat(self.http)
+        self.models = Models(self.http)
+
+    def __repr__(self) -> str:
+        return f"Client({self.base_url!r})"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server this client talks to."""
+        return self.http.endpoint
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return self.endpoint.base_url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. A client that is used again opens new ones."""
+        portal.run(self.http.close())
+
+    async def aclose(self) -> None:
+        """Close the connections, from async code."""
+        await portal.run_from_anywhere(self.http.close())
+
+    def warm_up(self) -> None:
+        """Load certificates and make the connection pool in the background, so that the first question need not."""
+        portal.start(self.http.open())
+
+
+class Chat:
+    """The namespace ``client.chat``."""
+
+    def __init__(self, http: Http) -> None:
+        self.completions = Completions(http)
+
+
+class Completions:
+    """``client.chat.completions``: questions and answers."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    @overload
+    def create(
+        self, *, messages: Messages, model: str | None = None, stream: Literal[True], **fields: Any
+    ) -> Stream: ...
+    @overload
+    def create(
+        self, *, messages: Messages, model: str | None = None, stream: Literal[False] | None = None, **fields: Any
+    ) -> ChatCompletion: ...
+    def create(
+        self, *, messages: Messages, model: str | None = None, stream: bool | None = None, **fields: Any
+    ) -> ChatCompletion | Stream:
+        """Ask, and wait for the answer (or, with ``stream=True``, for its beginning).
+
+        Args:
+            messages: The conversation, in the API's shape. Messages of earlier answers may be put in as they are.
+            model: The model's name; ``"local"`` and ``"local:PATH.gguf"`` are the embedded model and any GGUF file.
+            stream: Whether to return a :class:`Stream` of chunks.
+            **fields: Every other field of the request. ``None`` means "not sent". As in the official SDK,
+                ``extra_body`` is merged into the request last, ``extra_headers`` and ``extra_query`` go with it, and
+                ``timeout`` holds for this request.
+
+        Returns:
+            The answer, or a stream of chunks to iterate over.
+
+        Raises:
+            NbchatError: Anything that went wrong; see :mod:`nbchat.errors`.
+
+        Example:
+            >>> for chunk in client.chat.completions.create(model="local", messages=messages, stream=True):
+            ...     print(chunk.choices[0].delta.content or "", end="")  # doctest: +SKIP
+        """
+        body, options = _request(messages, model, stream, fields)
+        if stream:
+            return Stream(self._http, body, options).wait_until_open()
+        return portal.run(self._http.complete(body, options))
+
+    @overload
+    async def acreate(
+        self, *, messages: Messages, model: str | None = None, stream: Literal[True], **fields: Any
+    ) -> Stream: ...
+    @overload
+    async def acreate(
+        self, *, messages: Messages, model: str | None = None, stream: Literal[False] | None = None, **fields: Any
+    ) -> ChatCompletion: ...
+    async def acreate(
+        self, *, messages: Messages, model: str | None = None, stream: bool | None = None, **fields: Any
+    ) -> ChatCompletion | Stream:
+        """Do what :meth:`create` does, from async code in any event loop; a stream is read with ``async for``."""
+        body, options = _request(messages, model, stream, fields)
+        if stream:
+            return await Stream(self._http, body, options).wait_until_open_async()
+        return await portal.run_from_anywhere(self._http.complete(body, options))
+
+
+class Models:
+    """``client.models``: what the server offers."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def list(self) -> ModelList:
+        """Return the models that the server offers.
+
+        Raises:
+            NbchatError: The server can't be asked or gave no list.
+
+        Example:
+            >>> [model.id for model in client.models.list()]  # doctest: +SKIP
+        """
+        return portal.run(self._http.models())
+
+    async def alist(self) -> ModelList:
+        """Do what :meth:`list` does, from async code."""
+        return await portal.run_from_anywhere(self._http.models())
+
+
+def _request(
+    messages: Messages, model: str | None, stream: bool | None, fields: dict[str, Any]
+) -> tuple[dict[str, Any], Options]:
+    """Split what a caller gave into the request's body and the options of sending it."""
+    options = Options(
+        headers=SecretHeaders(fields.pop("extra_headers", None)),
+        query=fields.pop("extra_query", None),
+        timeout=fields.pop("timeout", None),
+    )
+    extra = fields.pop("extra_body", None) or {}
+    body = {"model": model, "messages": list(messages), "stream": stream, **fields}
+    return plain({**{name: value for name, value in body.items() if value is not None}, **extra}), options

@@ -1,0 +1,49 @@
+"""What a user sets once for all notebooks: ``c.NBChat.…`` in ``ipython_config.py`` or ``--NBChat.…`` on a command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import CInt, Dict, Float, Unicode, Union
+from traitlets.config import Application, SingletonConfigurable
+
+__all__ = ["NBChat", "settings"]
+
+
+class NBChat(SingletonConfigurable):
+    """The defaults of every client and session that is not told otherwise.
+
+    There is no trait for a key on purpose: configuration files are shared and shown. ``api_key_env`` names the
+    environment variable that holds it.
+
+    Example:
+        In ``ipython_config.py``::
+
+            c.NBChat.base_url = "http://cluster:8000/v1"
+            c.NBChat.model = "llama-3.3-70b"
+            c.NBChat.parameters = {"temperature": 0.2}
+    """
+
+    base_url = Unicode(None, allow_none=True, help="Where the API is, such as http://cluster:8000/v1.").tag(config=True)
+    api_key_env = Unicode(None, allow_none=True, help="The environment variable that holds the key for base_url.").tag(
+        config=True
+    )
+    model = Unicode(None, allow_none=True, help="The model that answers where none is named.").tag(config=True)
+    system = Unicode(None, allow_none=True, help="The system message of new sessions.").tag(config=True)
+    parameters = Dict(help="Request fields of new sessions, such as {'temperature': 0.2}.").tag(config=True)
+    headers = Dict(help="Headers sent with every request to base_url.").tag(config=True)
+    timeout = Union(
+        [Float(), Dict()],
+        default_value=None,
+        allow_none=True,
+        help="Seconds to wait in each phase, or a dict of seconds: connect, first_byte, between_chunks.",
+    ).tag(config=True)
+    max_retries = CInt(2, min=0, help="How often a request is tried again after the first time.").tag(config=True)
+
+
+def settings() -> NBChat:
+    """Return the configuration, read from the running Jupyter or IPython application the first time."""
+    if not NBChat.initialized():
+        options: dict[str, Any] = {"config": Application.instance().config} if Application.initialized() else {}
+        return NBChat.instance(**options)
+    return NBChat.instance()

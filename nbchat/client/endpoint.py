@@ -1,0 +1,178 @@
+"""Which server answers, and with which key: arguments, then configuration, then the environment, then the embedded model."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from nbchat.client.config import settings
+from nbchat.errors import ConfigurationError
+
+__all__ = ["EMBEDDED_URL", "Endpoint", "Secret", "SecretHeaders", "is_local_model", "resolve", "tell_once"]
+
+EMBEDDED_URL = "llama://default/v1"
+OPENAI_URL = "https://api.openai.com/v1"
+# The model asked for where OpenAI's own API is the endpoint and none is named: its small general one.
+_OPENAI_MODEL = "gpt-4o-mini"
+_SCHEMES = ("http", "https", "llama")
+
+_told: set[str] = set()
+
+
+class Secret:
+    """A key that never shows: not in a ``repr``, an f-string, a log line or a traceback with locals."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        self.__value = value
+
+    def reveal(self) -> str:
+        """Return the key itself, for the one place that sends it."""
+        return self.__value
+
+    def censor(self, text: str) -> str:
+        """Return *text* with the key taken out, for servers that repeat it in their errors."""
+        return text.replace(self.__value, "…") if self.__value else text
+
+    def __repr__(self) -> str:
+        return "<a key, hidden>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a key is not pickled")
+
+
+class SecretHeaders(Mapping[str, str]):
+    """Extra headers whose values never show, since gateways carry keys in headers of their own."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        self._values = {name: Secret(value) for name, value in (headers or {}).items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name].reveal()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"SecretHeaders({', '.join(self._values)})"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server that speaks the API, and the key that belongs to it.
+
+    Args:
+        base_url: The address that ``/chat/completions`` is appended to.
+        api_key: The key, or ``None`` where none is needed.
+        model: The model asked for where a request names none; ``None`` where only the server knows.
+        chosen: Whether somebody named this endpoint; the embedded model is otherwise used by default.
+        key_source: Where the key came from, in words.
+    """
+
+    base_url: str
+    api_key: Secret | None = field(default=None, compare=False)
+    model: str | None = None
+    chosen: bool = True
+    key_source: str | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the model runs inside this process."""
+        return self.base_url.startswith("llama:")
+
+    @property
+    def name(self) -> str:
+        """The server's host, or "the embedded model"."""
+        return "the embedded model" if self.embedded else _origin(self.base_url)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def is_local_model(model: str | None) -> bool:
+    """Whether *model* names the embedded model (``"local"``) or a GGUF file (``"local:PATH.gguf"``).
+
+    Example:
+        >>> is_local_model("local:models/llama.gguf"), is_local_model("gpt-4o-mini")
+        (True, False)
+    """
+    return model is not None and (model == "local" or model.startswith("local:"))
+
+
+def _checked(url: str, source: str) -> str:
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            f"{source} holds a user name or password, which would show wherever the address does.",
+            hint="Pass it as headers={'Authorization': …} or api_key=… instead.",
+        )
+    if parts.scheme not in _SCHEMES or not (parts.netloc or parts.path):
+        raise ConfigurationError(
+            f"{source} is {url!r}, which is not an address of a server.", hint="Write it as http://HOST:PORT/v1."
+        )
+    return url.rstrip("/")
+
+
+def _environment(name: str | None) -> str | None:
+    return (os.environ.get(name) or "").strip() or None if name else None
+
+
+def resolve(base_url: str | None = None, api_key: Secret | None = None) -> Endpoint:
+    """Find the endpoint: each part from the first place that names it, and a key only for the server it belongs to.
+
+    Args:
+        base_url: The address given as an argument, if any.
+        api_key: The key given as an argument, if any.
+
+    Returns:
+        The endpoint; the embedded model where nothing names another.
+
+    Raises:
+        ConfigurationError: An address is not one.
+    """
+    configured = settings()
+    model = configured.model or _environment("NBCHAT_MODEL")
+    env_url = _environment("OPENAI_BASE_URL")
+    env_key = _environment("OPENAI_API_KEY")
+    if base_url:
+        url = _checked(base_url, "base_url")
+    elif configured.base_url:
+        url = _checked(configured.base_url, "c.NBChat.base_url")
+    elif env_url:
+        url = _checked(env_url, "OPENAI_BASE_URL")
+    elif env_key or api_key:
+        url = OPENAI_URL
+    else:
+        return Endpoint(EMBEDDED_URL, model=model or "local", chosen=is_local_model(model))
+    if url.startswith("llama:"):
+        return Endpoint(url, model=model if is_local_model(model) else "local")
+    key, source = api_key, "the argument api_key" if api_key else None
+    configured_key = _environment(configured.api_key_env)
+    if key is None and configured_key and configured.base_url and _origin(url) == _origin(configured.base_url):
+        key, source = Secret(configured_key), str(configured.api_key_env)
+    # The environment's key belongs to the environment's server, and to no other that code happens to name.
+    if key is None and env_key and _origin(url) == _origin(env_url or OPENAI_URL):
+        key, source = Secret(env_key), "OPENAI_API_KEY"
+    if model is None and _origin(url) == _origin(OPENAI_URL):
+        model = _OPENAI_MODEL
+    return Endpoint(url, key, model, key_source=source)
+
+
+def tell_once(text: str) -> None:
+    """Tell the user something in one line, the first time only."""
+    if text not in _told:
+        _told.add(text)
+        sys.stderr.write(f"{text}\n")

@@ -1,0 +1,133 @@
+"""The one I/O thread: an event loop that any thread may give work to.
+
+Everything that waits on a network or a model is written once, as a coroutine, and runs on this loop; the synchronous
+face of it is a future. The loop is asyncio's own, entered through :func:`asyncio.run_coroutine_threadsafe`, because that
+carries the context variables of the caller (output that a task prints lands in the cell that started it), returns
+without a round trip, and may be called from the loop's own thread, where listeners run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+__all__ = ["call_soon", "in_portal", "run", "run_from_anywhere", "start", "wait_for"]
+
+T = TypeVar("T")
+
+# How long a thread sleeps before it looks for an interrupt, in seconds: on Windows a wait is deaf to Ctrl-C.
+_NAP = 0.2
+# How long the interpreter's exit waits for connections to be closed, in seconds.
+_GOODBYE = 1.0
+
+
+class _Portal:
+    """The loop and its thread, made when first needed."""
+
+    def __init__(self) -> None:
+        self.thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            with self._lock:
+                if self._loop is None:
+                    loop = asyncio.new_event_loop()
+                    self.thread = threading.Thread(target=loop.run_forever, name="nbchat-io", daemon=True)
+                    self.thread.start()
+                    self._loop = loop
+        return self._loop
+
+    def forget(self) -> None:
+        """Start afresh in a forked child, where the thread does not exist."""
+        self.__init__()  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Cancel what runs, so that servers stop generating when the interpreter exits."""
+        loop, thread = self._loop, self.thread
+        if loop is None or thread is None:
+            return
+
+        async def cancel_all() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            loop.stop()
+
+        asyncio.run_coroutine_threadsafe(cancel_all(), loop)
+        thread.join(_GOODBYE)
+
+
+_portal = _Portal()
+atexit.register(_portal.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_portal.forget)
+
+
+def in_portal() -> bool:
+    """Whether the caller is on the I/O thread, which must never wait for itself."""
+    return threading.current_thread() is _portal.thread
+
+
+def start(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """Run *work* on the I/O thread and return its future; cancelling that cancels the work."""
+    return asyncio.run_coroutine_threadsafe(work, _portal.loop)
+
+
+def call_soon(function: Callable[..., object], *args: object) -> None:
+    """Call *function* on the I/O thread as soon as may be."""
+    _portal.loop.call_soon_threadsafe(function, *args)
+
+
+def wait_for(event: threading.Event, timeout: float | None = None) -> bool:
+    """Wait until *event* is set, in a way that an interrupt ends on every system.
+
+    Args:
+        event: What to wait for.
+        timeout: Seconds to wait at most; ``None`` for as long as it takes.
+
+    Returns:
+        Whether the event was set.
+    """
+    if in_portal():
+        raise RuntimeError("The I/O thread can't wait for itself: ask from another thread, or await the turn.")
+    if timeout is not None:
+        return event.wait(timeout)
+    while not event.wait(_NAP):
+        pass
+    return True
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work* on the I/O thread and wait for its result; an interrupt cancels it.
+
+    Raises:
+        RuntimeError: The caller is the I/O thread itself.
+    """
+    if in_portal():
+        work.close()
+        raise RuntimeError("The I/O thread can't wait for itself: use the async form here.")
+    future = start(work)
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    try:
+        wait_for(done)
+    except BaseException:
+        future.cancel()
+        raise
+    return future.result()
+
+
+async def run_from_anywhere(work: Coroutine[Any, Any, T]) -> T:
+    """Await *work*, which runs on the I/O thread, from any event loop; cancelling the caller cancels it."""
+    if in_portal():
+        return await work
+    return await asyncio.wrap_future(start(work))

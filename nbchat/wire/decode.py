@@ -1,0 +1,267 @@
+"""From the bytes of a server's answer to values, and from its complaints to errors.
+
+Pure: bytes in, values or an :class:`~nbchat.errors.NbchatError` out. No input gives anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from nbchat.errors import APIError, EmptyAnswerError, NbchatError, ProtocolError, TruncatedError, status_error
+from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.sse import Event, EventDecoder
+
+__all__ = ["ChunkDecoder", "chunk_of_completion", "read_error", "read_json", "read_object", "without_surrogates"]
+
+_decode = msgspec.json.Decoder().decode
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# How much of a server's own words an error repeats, in characters: a sentence, not a page.
+_WORDS_LIMIT = 500
+
+
+def without_surrogates(value: Any) -> Any:
+    r"""Return *value* (decoded JSON) with lone surrogates replaced: no message packer can encode them.
+
+    Example:
+        >>> without_surrogates(["a\ud800"])
+        ['a\ufffd']
+    """
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def read_json(received: bytes) -> Any:
+    """Decode JSON as servers write it.
+
+    What the strict decoder refuses but a person would understand is read more gently: bad UTF-8 and lone surrogates
+    become U+FFFD; NaN, Infinity and numbers beyond a float become null.
+
+    Raises:
+        ProtocolError: It is not JSON (``kind`` is ``"invalid_json"``).
+    """
+    try:
+        return _decode(received)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        text = received.decode("utf-8-sig", "replace")
+        return without_surrogates(json.loads(text, parse_constant=lambda _: None, parse_float=_finite))
+    except (ValueError, RecursionError):
+        start = received[:80].decode("utf-8", "replace")
+    raise ProtocolError(f"The server sent something that is not JSON: {start!r}.", kind="invalid_json")
+
+
+def read_object(received: bytes) -> dict[str, Any]:
+    """Decode a JSON object, such as a whole answer.
+
+    Raises:
+        ProtocolError: It is not JSON, or not an object.
+        APIError: It is an object that reports an error.
+    """
+    data = read_json(received)
+    if not isinstance(data, dict):
+        raise ProtocolError(f"The server sent {type(data).__name__} where an object was due.")
+    if data.get("error"):
+        raise _api_error(data)
+    return data
+
+
+def _words(body: Any) -> tuple[str, str | None, str | None]:
+    """Find (message, code, param) in an error body of whatever shape."""
+    if isinstance(body, list):
+        body = body[0] if body else None
+    if isinstance(body, dict):
+        inner = body.get("error")
+        if isinstance(inner, dict | list) and inner:
+            return _words(inner)
+        message = next(
+            (body[name] for name in ("message", "error", "detail", "msg", "error_description") if body.get(name)), ""
+        )
+        if isinstance(message, list | dict):
+            message = _words(message)[0] or json.dumps(message)
+        code = body.get("code") or body.get("type")
+        param = body.get("param")
+        return str(message), str(code) if code else None, str(param) if param else None
+    return (body if isinstance(body, str) else ""), None, None
+
+
+def _short(words: str) -> str:
+    words = " ".join(words.split())
+    return words if len(words) <= _WORDS_LIMIT else f"{words[:_WORDS_LIMIT]}…"
+
+
+def read_error(status: int, body: bytes, content_type: str = "", *, censor: Callable[[str], str] = str) -> NbchatError:
+    """Make the error for an HTTP error answer, with the server's own words whatever shape its body has.
+
+    Args:
+        status: The HTTP status.
+        body: What came with it. HTML is left out: a page is nobody's sentence.
+        content_type: The ``Content-Type`` header.
+        censor: Takes out of the server's words what must not show, such as the key it was sent.
+    """
+    message, code, param = "", None, None
+    if "html" not in content_type and body.lstrip()[:1] != b"<":
+        try:
+            message, code, param = _words(read_json(body))
+        except ProtocolError:
+            message = body.decode("utf-8", "replace")
+    said = f": {_short(censor(message))}" if message else "."
+    kind = status_error(status, code)
+    return kind(f"The server answered with status {status}{said}", status=status, code=code, param=param)
+
+
+def _api_error(data: dict[str, Any]) -> APIError:
+    message, code, param = _words(data)
+    status = data["error"].get("code") if isinstance(data.get("error"), dict) else None
+    return APIError(
+        f"The server reported an error: {_short(message) or 'it gave no reason.'}",
+        status=status if isinstance(status, int) and 400 <= status < 600 else None,
+        code=code,
+        param=param,
+    )
+
+
+def _bad_chunk(what: str) -> ProtocolError:
+    return ProtocolError(f"The server sent a chunk that is not one of the API's: {what}.")
+
+
+def _checked(data: Any) -> dict[str, Any]:
+    """Return a chunk's object if everything that looks at it later may rely on its shape."""
+    if not isinstance(data, dict):
+        raise _bad_chunk(f"{type(data).__name__} in place of an object")
+    if data.get("error"):
+        raise _api_error(data)
+    choices = data.get("choices")
+    if choices is None:
+        return data
+    if not isinstance(choices, list):
+        raise _bad_chunk("choices is not a list")
+    for choice in choices:
+        if not isinstance(choice, dict):
+            raise _bad_chunk("a choice is not an object")
+        index = choice.get("index")
+        if index is not None and type(index) is not int:
+            raise _bad_chunk("a choice's index is not a number")
+        delta = choice.get("delta")
+        if delta is None:
+            continue
+        if not isinstance(delta, dict):
+            raise _bad_chunk("a delta is not an object")
+        content = delta.get("content")
+        if content is not None and not isinstance(content, str | list):
+            raise _bad_chunk("content is neither text nor a list of parts")
+        calls = delta.get("tool_calls")
+        if calls is not None and not (isinstance(calls, list) and all(isinstance(call, dict) for call in calls)):
+            raise _bad_chunk("tool_calls is not a list of objects")
+    return data
+
+
+class ChunkDecoder:
+    r"""Turns the bytes of a streamed answer into chunks, and knows whether the answer is complete.
+
+    Complete means that ``[DONE]`` came, or a finish reason for every choice seen; anything else that ends is truncated.
+
+    Attributes:
+        done: Whether ``[DONE]`` came; nothing that follows it counts.
+
+    Example:
+        >>> decoder = ChunkDecoder()
+        >>> [chunk.choices[0].delta.content for chunk in decoder.feed(b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n')]
+        ['Hi']
+    """
+
+    __slots__ = ("_events", "_finished", "_nothing_yet", "_seen", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._events = EventDecoder()
+        self._nothing_yet = True
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
+
+    def feed(self, received: bytes) -> list[ChatCompletionChunk]:
+        """Take the next bytes and return the chunks that they complete.
+
+        Raises:
+            APIError: The server reports an error in the stream.
+            ProtocolError: What it sent is not a chunk (``invalid_json``, ``invalid_chunk``).
+        """
+        chunks: list[ChatCompletionChunk] = []
+        for event in self._events.feed(received):
+            if self.done:
+                break
+            data = self._read(event)
+            if data is not None:
+                chunks.append(ChatCompletionChunk(data))
+        return chunks
+
+    def _read(self, event: Event) -> dict[str, Any] | None:
+        payload = event.data
+        if event.type == "error":
+            raise self._reported(payload)
+        if payload[:1] != b"{":  # not what every chunk is: blank (a keep-alive), [DONE], or something broken
+            payload = payload.strip()
+            if not payload:
+                return None
+            if payload == b"[DONE]":
+                self.done = True
+                return None
+        data = _checked(read_json(payload))
+        self._nothing_yet = False
+        for choice in data.get("choices") or ():
+            index = choice.get("index") or 0
+            self._seen.add(index)
+            if choice.get("finish_reason"):
+                self._finished.add(index)
+        return data
+
+    def _reported(self, payload: bytes) -> NbchatError:
+        try:
+            body = read_json(payload)
+        except ProtocolError:
+            body = payload.decode("utf-8", "replace")
+        return _api_error(body if isinstance(body, dict) else {"error": str(body)})
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer may end here."""
+        return self.done or (bool(self._seen) and self._seen <= self._finished)
+
+    def end(self) -> None:
+        """Say that no more bytes will come.
+
+        Raises:
+            EmptyAnswerError: Nothing had come.
+            TruncatedError: The answer is not complete.
+        """
+        if self.complete:
+            return
+        if self._nothing_yet:
+            raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
+        raise TruncatedError("The answer was cut off: the connection ended before the server said it had finished.")
+
+
+def chunk_of_completion(data: dict[str, Any]) -> ChatCompletionChunk:
+    """See a whole answer as one chunk, for servers that do not stream when asked to."""
+    choices = [
+        {**{key: value for key, value in choice.items() if key != "message"}, "delta": choice.get("message") or {}}
+        for choice in data.get("choices") or ()
+        if isinstance(choice, dict)
+    ]
+    return ChatCompletionChunk(_checked({**data, "object": "chat.completion.chunk", "choices": choices}))

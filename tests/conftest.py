@@ -1,0 +1,34 @@
+"""What all tests share: a scripted server and a clean environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from scripted import ScriptedServer, validator
+
+from nbchat.client import endpoint
+from nbchat.client.config import NBChat
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A scripted server; every chat request it got is valid for the official schema."""
+    scripted = ScriptedServer()
+    yield scripted
+    scripted.stop()
+    if scripted.schema:
+        for request in scripted.requests:
+            if request.path.endswith("/chat/completions"):
+                validator("request").validate(request.json)
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the keys, addresses or settings of whoever runs it, nor those of another test."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "NBCHAT_")) and name not in ("NBCHAT_CACHE", "NBCHAT_CHROMIUM"):
+            monkeypatch.delenv(name)
+    NBChat.clear_instance()
+    monkeypatch.setattr(endpoint, "_told", set())
