@@ -1,0 +1,38 @@
+/**
+ * Keeps the output's height while the widget gives way to the finished Markdown.
+ *
+ * The first Markdown of a page is drawn some 80 ms after its output was put there; without this, everything below would
+ * jump up and down again.
+ */
+
+const AREAS = ".jp-OutputArea, .output_area, .cell-output-ipywidget-background, .output";
+const LONGEST_MS = 1000;
+
+export class Freeze {
+  #area: HTMLElement | null = null;
+  #height = 0;
+  readonly #sizes: ResizeObserver | null;
+
+  /** Follows the height from now on, as the view is already out of the page when it learns of its end. */
+  constructor(el: HTMLElement, signal: AbortSignal) {
+    this.#sizes = typeof ResizeObserver === "undefined" ? null : new ResizeObserver(() => this.#measure(el));
+    this.#sizes?.observe(el);
+    signal.addEventListener("abort", () => this.#sizes?.disconnect());
+  }
+
+  /** Holds the height for a second, or until what replaced us is there. */
+  hold(): void {
+    const area = this.#area;
+    if (!area?.isConnected || !this.#height) return;
+    area.style.minHeight = `${area.offsetHeight || this.#height}px`;
+    const release = () => {
+      area.style.minHeight = "";
+    };
+    setTimeout(release, LONGEST_MS);
+  }
+
+  #measure(el: HTMLElement): void {
+    this.#area ??= el.closest<HTMLElement>(AREAS);
+    this.#height = this.#area?.offsetHeight || this.#height;
+  }
+}

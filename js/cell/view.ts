@@ -1,0 +1,118 @@
+/** Draws an answer: its reasoning in a fold, its choices one under another, a note below. */
+
+import { announce } from "./announce.ts";
+import type { Answer, Change } from "./answer.ts";
+import { type Choice, makeChoice } from "./choice.ts";
+import { oncePerFrame } from "./frames.ts";
+import { Freeze } from "./freeze.ts";
+import { loadImagesOnDemand } from "./images.ts";
+import { isRunning } from "./protocol.ts";
+import { Reasoning } from "./reasoning.ts";
+
+export function show(answer: Answer, el: HTMLElement, signal: AbortSignal): void {
+  const view = new AnswerView(answer, el, signal);
+  signal.addEventListener(
+    "abort",
+    answer.subscribe((change) => view.update(change)),
+  );
+}
+
+class AnswerView {
+  readonly #answer: Answer;
+  readonly #root = document.createElement("div");
+  readonly #body = document.createElement("div");
+  readonly #note = document.createElement("div");
+  readonly #reasoning = new Reasoning();
+  readonly #freeze: Freeze;
+  readonly #draw: () => void;
+  #choices: Choice[] = [];
+  #spoken = false;
+
+  constructor(answer: Answer, el: HTMLElement, signal: AbortSignal) {
+    this.#answer = answer;
+    this.#freeze = new Freeze(el, signal);
+    this.#draw = oncePerFrame(() => this.#flush(), signal);
+    this.#root.className = "nbchat-answer";
+    this.#root.setAttribute("role", "group");
+    this.#root.setAttribute("aria-label", answer.label);
+    // JupyterLab's own classes: the finished output has them too, so the change from one to the other is not seen.
+    this.#body.className =
+      answer.format === "markdown"
+        ? "nbchat-body jp-RenderedHTMLCommon jp-RenderedMarkdown"
+        : "nbchat-body jp-RenderedText";
+    this.#note.className = "nbchat-note";
+    this.#root.append(this.#reasoning.element, this.#body, this.#note);
+    el.append(this.#root);
+    loadImagesOnDemand(this.#body, signal);
+    signal.addEventListener("abort", () => this.#freeze.hold());
+    this.#reset();
+    this.#showState();
+    this.#flush();
+  }
+
+  update(change: Change): void {
+    if (change.kind === "text") this.#choice(change.choice).append(change.text);
+    else if (change.kind === "reasoning") this.#reasoning.append(change.text);
+    else if (change.kind === "reset") this.#reset();
+    else if (change.kind === "state") this.#showState();
+    else this.#end();
+    this.#draw();
+  }
+
+  #reset(): void {
+    this.#choices = [];
+    this.#body.replaceChildren();
+    this.#reasoning.reset(this.#answer.reasoning);
+    this.#answer.texts.forEach((text, index) => {
+      this.#choice(index).append(text);
+    });
+  }
+
+  #choice(index: number): Choice {
+    while (this.#choices.length <= index) {
+      const choice = makeChoice(this.#answer.format);
+      this.#choices.push(choice);
+      if (this.#answer.texts.length > 1) this.#body.append(this.#heading(this.#choices.length));
+      this.#body.append(choice.element);
+    }
+    return this.#choices[index] as Choice;
+  }
+
+  /** The shape that the finished Markdown has as well: a paragraph in bold. */
+  #heading(number: number): HTMLElement {
+    const heading = document.createElement("p");
+    const strong = document.createElement("strong");
+    strong.textContent = `Choice ${number} of ${this.#answer.texts.length}`;
+    heading.append(strong);
+    return heading;
+  }
+
+  #flush(): void {
+    for (const choice of this.#choices) choice.flush();
+    this.#reasoning.flush();
+    const empty = this.#answer.texts.every((text) => !text);
+    this.#root.classList.toggle("nbchat-empty", empty);
+  }
+
+  #showState(): void {
+    const running = isRunning(this.#answer.status);
+    this.#root.setAttribute("aria-busy", String(running));
+    this.#root.classList.toggle("nbchat-running", running);
+    this.#note.textContent = this.#answer.note;
+    if (running && !this.#spoken) {
+      this.#spoken = true;
+      announce(`${this.#answer.label}: answering…`);
+    }
+    if (!running) this.#end();
+  }
+
+  #end(): void {
+    for (const choice of this.#choices) choice.finish();
+    this.#root.classList.remove("nbchat-running");
+    if (this.#spoken) announce(`${this.#answer.label}: ${END[this.#answer.status] ?? "finished"}.`);
+    this.#spoken = false;
+    this.#freeze.hold();
+  }
+}
+
+const END: Partial<Record<string, string>> = { stopped: "stopped", failed: "failed" };
