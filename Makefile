@@ -1,5 +1,5 @@
 # Two of these are all that anybody has to know: `make demo` and `make test`. Both make what they need inside this
-# folder (.venv, node_modules, .cache), except the model's weights: they go into the user's cache.
+# folder (.venv, js/node_modules, .cache), except the model's weights: they go into the user's cache.
 
 PYTHON ?= python3
 ARGS ?=
@@ -7,6 +7,10 @@ ARGS ?=
 RUN := .venv/bin/python
 PACKAGES := .venv/.packages
 NBCHAT := .venv/.nbchat
+NPM := $(RUN) scripts/node.py
+MODULES := js/node_modules/.installed
+BUNDLE := nbchat/jupyter/static/cell.js
+SOURCES := $(shell find js \( -name node_modules -o -name tests \) -prune -o -type f -print)
 
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -20,6 +24,9 @@ demo: $(NBCHAT) weights ## answer the quickstart notebook's questions, here in t
 	@$(RUN) scripts/demo.py
 
 test: check weights browser ## every check and every test (ARGS="-k stream" for some of the Python ones)
+	@echo "Test: vitest"
+	@$(NPM) run --silent test
+	@echo "Test: pytest"
 	@$(RUN) -m pytest $(ARGS)
 
 lab: $(NBCHAT) ## open the notebooks in JupyterLab
@@ -35,14 +42,22 @@ check: $(NBCHAT) ## read the code: ruff, mypy, the floors, the notebooks, biome,
 	@.venv/bin/lint-imports > .venv/floors.log || { cat .venv/floors.log; exit 1; }
 	@echo "Check: notebooks without outputs"
 	@$(RUN) scripts/notebooks.py
+	@echo "Check: tsc and biome"
+	@$(NPM) run --silent check
 
 format: $(NBCHAT) ## mend what can be mended by itself
-	@$(RUN) -m ruff check --fix
+	@$(RUN) -m ruff check --fix-only
 	@$(RUN) -m ruff format
 	@$(RUN) scripts/notebooks.py --fix
+	@$(NPM) run --silent format
+
+js: $(BUNDLE) ## bundle the front end into the package
 
 bench: $(NBCHAT) weights ## measure against the peers, as ratios
 	@$(RUN) -m benchmarks $(ARGS)
+
+build: $(NBCHAT) ## make the wheel and the sdist in dist/, and try the wheel in an environment of its own
+	@$(RUN) scripts/wheel.py
 
 pins: $(PACKAGES) ## renew requirements/ from pyproject.toml (ARGS="--upgrade" for newer releases)
 	@$(RUN) -m pip install --quiet uv
@@ -54,7 +69,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-index-url --no-annotate --no-header $(ARGS)
 
 clean: ## remove everything that make made
-	rm -rf .venv .cache node_modules dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	rm -rf .venv .cache js/node_modules nbchat/jupyter/static dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis test-results
 
 weights: $(NBCHAT)
 	@$(RUN) -m nbchat.embedded.weights
@@ -62,10 +77,20 @@ weights: $(NBCHAT)
 browser: $(PACKAGES)
 	@$(RUN) scripts/browser.py
 
-$(PACKAGES): requirements/dev.txt requirements/node.txt scripts/environment.py
+$(PACKAGES): requirements/dev.txt requirements/node.txt
 	@$(PYTHON) scripts/environment.py
 
-$(NBCHAT): pyproject.toml $(wildcard hatch_build.py) $(PACKAGES)
+$(MODULES): js/package.json js/package-lock.json | $(PACKAGES)
+	@echo "Front end: the packages of js/package-lock.json"
+	@$(NPM) ci --loglevel=error --no-progress > .venv/npm.log || { cat .venv/npm.log; exit 1; }
+	@touch $@
+
+$(BUNDLE): $(SOURCES) $(MODULES)
+	@echo "Front end: $(BUNDLE)"
+	@$(NPM) run --silent build
+	@touch $@
+
+$(NBCHAT): pyproject.toml hatch_build.py $(PACKAGES) | $(BUNDLE)
 	@echo "Package: this folder, as nbchat"
 	@$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -78,6 +78,13 @@ def test_the_pins_satisfy_the_project():
         assert any(requirement.specifier.contains(release) for release in releases), (str(requirement), releases)
 
 
+def test_the_lock_holds_every_platform():
+    """What a package of the front end brings for other platforms is locked too, or `npm ci` would refuse there."""
+    locked = json.loads((ROOT / "js" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = {name for package in locked.values() for name in package.get("optionalDependencies", {})}
+    assert {name for name in wanted if f"node_modules/{name}" not in locked} == set()
+
+
 def test_the_pins_name_no_host():
     """Whoever installs chooses the index: the pins say what to fetch and its hash, never from where."""
     pins = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "requirements").iterdir())
