@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, overload
 
 from nbchat.client import portal
 from nbchat.client.config import settings
-from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, resolve
+from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, default_notice, resolve, tell
 from nbchat.client.http import Http, Options, Timeout
 from nbchat.client.stream import Stream
 from nbchat.wire.messages import ChatCompletion, ModelList
@@ -143,6 +143,7 @@ class Completions:
             >>> for chunk in client.chat.completions.create(model="local", messages=messages, stream=True):
             ...     print(chunk.choices[0].delta.content or "", end="")  # doctest: +SKIP
         """
+        tell(default_notice(self._http.endpoint, model))
         body, options = _request(messages, model, stream, fields)
         if stream:
             return Stream(self._http, body, options).wait_until_open()
@@ -160,6 +161,7 @@ class Completions:
         self, *, messages: Messages, model: str | None = None, stream: bool | None = None, **fields: Any
     ) -> ChatCompletion | Stream:
         """Do what :meth:`create` does, from async code in any event loop; a stream is read with ``async for``."""
+        tell(default_notice(self._http.endpoint, model))
         body, options = _request(messages, model, stream, fields)
         if stream:
             return await Stream(self._http, body, options).wait_until_open_async()

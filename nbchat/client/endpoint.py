@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError
 
-__all__ = ["EMBEDDED_URL", "Endpoint", "Secret", "SecretHeaders", "is_local_model", "resolve", "tell_once"]
+__all__ = ["EMBEDDED_URL", "Endpoint", "Secret", "SecretHeaders", "default_notice", "is_local_model", "resolve", "tell"]
 
 EMBEDDED_URL = "llama://default/v1"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -37,6 +37,12 @@ class Secret:
     def censor(self, text: str) -> str:
         """Return *text* with the key taken out, for servers that repeat it in their errors."""
         return text.replace(self.__value, "…") if self.__value else text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.__value == other.__value
+
+    def __hash__(self) -> int:
+        return hash(self.__value)
 
     def __repr__(self) -> str:
         return "<a key, hidden>"
@@ -81,7 +87,7 @@ class Endpoint:
     """
 
     base_url: str
-    api_key: Secret | None = field(default=None, compare=False)
+    api_key: Secret | None = None
     model: str | None = None
     chosen: bool = True
     key_source: str | None = None
@@ -171,8 +177,25 @@ def resolve(base_url: str | None = None, api_key: Secret | None = None) -> Endpo
     return Endpoint(url, key, model, key_source=source)
 
 
-def tell_once(text: str) -> None:
-    """Tell the user something in one line, the first time only."""
-    if text not in _told:
-        _told.add(text)
-        sys.stderr.write(f"{text}\n")
+def default_notice(endpoint: Endpoint, model: str | None) -> str | None:
+    """Return the line for whoever uses the embedded model without having named it, once for each model meant.
+
+    Args:
+        endpoint: The server that will answer.
+        model: The model the caller named; ``None`` where none was.
+    """
+    meant = model or ""
+    if endpoint.chosen or is_local_model(model) or meant in _told:
+        return None
+    _told.add(meant)
+    instead = f" in place of {meant}" if meant else ""
+    return (
+        f"nbchat: no endpoint is set, so SmolLM2-135M, a small model inside this process, answers{instead}. "
+        "For another, set OPENAI_API_KEY or OPENAI_BASE_URL, or pass base_url=."
+    )
+
+
+def tell(line: str | None) -> None:
+    """Tell the user something in one line, if there is something to tell."""
+    if line:
+        sys.stderr.write(f"{line}\n")

@@ -19,7 +19,7 @@ import httpx
 import msgspec
 
 from nbchat.client import portal
-from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, Secret, SecretHeaders, is_local_model, tell_once
+from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, Secret, SecretHeaders, is_local_model
 from nbchat.client.retry import Retrying, delay, retry_after, worth_retrying
 from nbchat.embedded.transport import EmbeddedTransport
 from nbchat.errors import (
@@ -161,8 +161,6 @@ class Http:
             )
         if is_local_model(model) and not endpoint.embedded:
             endpoint = Endpoint(EMBEDDED_URL)
-        elif not endpoint.chosen:
-            _tell_of_embedded(model)
         return endpoint, _encode({**body, "model": model})
 
     @asynccontextmanager
@@ -290,14 +288,6 @@ def _phases(timeout: Timeout) -> dict[str, float | None]:
             raise ConfigurationError(f"timeout must be a positive number of seconds, not {seconds!r}.")
         phases[name] = float(seconds)
     return phases
-
-
-def _tell_of_embedded(model: str) -> None:
-    instead = "" if is_local_model(model) else f" in place of {model}"
-    tell_once(
-        f"nbchat: no endpoint is set, so SmolLM2-135M, a small model inside this process, answers{instead}. "
-        "For another, set OPENAI_API_KEY or OPENAI_BASE_URL, or pass base_url=."
-    )
 
 
 # ---- failures, in our own words ------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The live session that the cell magic, the panel and Python code share."""

@@ -191,7 +191,7 @@ class Accumulator:
     @property
     def started(self) -> bool:
         """Whether any answer has text, reasoning or tool calls yet."""
-        return any(a.content or a.reasoning or a.calls or a.refusal or a.function for a in self._answers.values())
+        return any(a.content or a.reasoning or a.calls or a.refusal or a.function for a in self._answers.copy().values())
 
     def text(self, choice: int = 0) -> str:
         """Return the text of one answer as far as it has come."""
@@ -207,7 +207,7 @@ class Accumulator:
                 "logprobs": dict(answer.logprobs) or None,
                 "finish_reason": answer.finish_reason,
             }
-            for index, answer in sorted(self._answers.items())
+            for index, answer in sorted(self._answers.copy().items())
         ]
         head = {"id": "", "created": 0, "model": "", **self._head, "object": "chat.completion"}
         return ChatCompletion({**head, "choices": choices, **({"usage": self._usage} if self._usage else {})})

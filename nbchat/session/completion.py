@@ -1,0 +1,111 @@
+"""One reply of a model, as a person uses it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from nbchat.client.endpoint import Endpoint
+from nbchat.session.code import code_blocks
+from nbchat.session.markdown import safe_markdown
+from nbchat.session.pricing import price
+from nbchat.wire.messages import ChatCompletion, Choice, Message, ToolCall, Usage, content_text
+
+__all__ = ["Completion"]
+
+
+class Completion:
+    """What the model answered. ``str()`` of it is the text; in a notebook it shows as Markdown.
+
+    Args:
+        answer: The answer as the API gives it.
+        endpoint: The server it came from.
+        choice: Which of its choices is the reply.
+
+    Example:
+        >>> completion = chat.send("What's Python?")  # doctest: +SKIP
+        >>> completion.text, completion.usage.total_tokens  # doctest: +SKIP
+    """
+
+    def __init__(self, answer: ChatCompletion, endpoint: Endpoint, choice: int = 0) -> None:
+        self._answer = answer
+        self._endpoint = endpoint
+        self._index = choice
+
+    @property
+    def choices(self) -> list[Choice]:
+        """All answers of the request: ``n`` of them."""
+        return self._answer.choices
+
+    @property
+    def _choice(self) -> Choice:
+        return next((c for c in self.choices if (c.index or 0) == self._index), None) or Choice({"message": {}})
+
+    @property
+    def message(self) -> Message:
+        """The assistant's message."""
+        return self._choice.message
+
+    @cached_property
+    def text(self) -> str:
+        """The text of the answer."""
+        return content_text(self.message.content) or self.message.refusal or ""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the answer ended: ``stop``, ``length``, ``tool_calls``, ``content_filter``; ``None`` if it did not."""
+        return self._choice.finish_reason
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The calls of tools that the model asks for."""
+        return self.message.tool_calls or []
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens the request used, if the server counted them."""
+        return self._answer.usage
+
+    @property
+    def model(self) -> str:
+        """The model that answered, as the server names it."""
+        return self._answer.model or ""
+
+    @property
+    def id(self) -> str:
+        """The server's identifier of the answer."""
+        return self._answer.id or ""
+
+    @cached_property
+    def parsed(self) -> Any:
+        """The answer as the JSON value that it is, or ``None`` where it is none."""
+        from nbchat.errors import ProtocolError
+        from nbchat.wire.decode import read_json
+
+        try:
+            return read_json(self.text.encode("utf-8", "replace"))
+        except ProtocolError:
+            return None
+
+    @cached_property
+    def code(self) -> list[str]:
+        """The fenced code blocks of the text, in order."""
+        return [block.source for block in code_blocks(self.text)]
+
+    @cached_property
+    def cost(self) -> float | None:
+        """The price of the request in US dollars; ``None`` where it is not known."""
+        return price(self.usage, self.model, self._endpoint)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the API gives it."""
+        return self._answer.to_dict()
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Completion {self.text[:60]!r} from {self.model or 'no model'}, finish_reason={self.finish_reason!r}>"
+
+    def _repr_markdown_(self) -> str:
+        return safe_markdown(self.text)

@@ -1,0 +1,179 @@
+"""The history of a session: a tree of messages in which nothing is ever deleted.
+
+As in git, a message knows its parent and nothing else; a conversation is the way from a head back to the root, and a
+branch is a head to stand on. Links go one way only, so there is nothing to repair.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Self
+
+from nbchat.wire.messages import content_text
+
+__all__ = ["Conversation", "Node", "Status", "new_id", "request_message"]
+
+Status = Literal["done", "cancelled", "failed"]
+
+# Members of an answer's message that servers do not take back. The texts of reasoning are among them (DeepSeek answers
+# 400 to them); thought signatures and reasoning_details are not, since models go on from those.
+_NOT_SENT_BACK = frozenset({"reasoning_content", "reasoning", "annotations", "function_call"})
+
+
+def new_id() -> str:
+    """Return a new identifier for a node or a turn."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True)
+class Node:
+    """One message in the tree, with how it came about.
+
+    Attributes:
+        id: Its identifier.
+        parent: The message before it; ``None`` for a first one.
+        message: The message in the API's shape, with everything the server sent in it.
+        turn: The turn it belongs to: a question and its answer share one.
+        cell: The notebook cell that asked, where one did.
+        status: ``done``, or how its turn ended before its time.
+        finish_reason: Why the model stopped.
+        model: The model that answered.
+        usage: The tokens of the whole request, with the first of its answers.
+        cost: What the request cost in US dollars, with the first of its answers; ``None`` where it is not known.
+        parameters: The request fields it was asked with.
+        created: When it was made, in seconds since 1970.
+        error: What went wrong, if something did.
+    """
+
+    id: str
+    parent: str | None
+    message: Mapping[str, Any]
+    turn: str
+    cell: str | None = None
+    status: Status = "done"
+    finish_reason: str | None = None
+    model: str | None = None
+    usage: Mapping[str, Any] | None = None
+    cost: float | None = None
+    parameters: Mapping[str, Any] | None = None
+    created: float = 0.0
+    error: str | None = None
+
+    @property
+    def role(self) -> str:
+        """Who speaks: user, assistant, tool and so on."""
+        return str(self.message.get("role", ""))
+
+    @property
+    def text(self) -> str:
+        """The text of the message."""
+        return content_text(self.message.get("content")) or str(self.message.get("refusal") or "")
+
+
+def request_message(message: Mapping[str, Any], *, answered: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return a message as a request carries it.
+
+    Args:
+        message: The message as it is kept.
+        answered: The identifiers of the tool calls that the messages after it answer; the others are left out, as a
+            request with unanswered calls is refused.
+    """
+    sent = {k: v for k, v in message.items() if v is not None and k not in _NOT_SENT_BACK and k != "tool_calls"}
+    calls = [call for call in message.get("tool_calls") or () if call.get("id") in answered]
+    if calls:
+        sent["tool_calls"] = calls
+    sent.setdefault("content", "" if not calls else None)
+    if isinstance(sent.get("audio"), Mapping):
+        sent["audio"] = {"id": sent["audio"].get("id")}
+    return sent
+
+
+@dataclass
+class Conversation:
+    """The tree, and the head: where in it the session stands. Whoever changes it holds the session's lock."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    head: str | None = None
+
+    def add(self, node: Node) -> None:
+        """Put a node into the tree; its parent is in it already."""
+        if node.parent is not None and node.parent not in self.nodes:
+            raise ValueError(f"the parent of {node.id} is not in the tree")
+        self.nodes[node.id] = node
+
+    def path(self, head: str | None) -> list[Node]:
+        """Return the nodes from the root to *head*."""
+        nodes: list[Node] = []
+        at = head
+        while at is not None:
+            nodes.append(self.nodes[at])
+            at = nodes[-1].parent
+        nodes.reverse()
+        return nodes
+
+    def siblings(self, node: Node) -> list[Node]:
+        """Return the nodes of the same role and parent, *node* among them, oldest first."""
+        return [other for other in self.nodes.values() if other.parent == node.parent and other.role == node.role]
+
+    def question_of_cell(self, cell: str | None) -> Node | None:
+        """Return the question that a cell asked on the way to the head, if it did."""
+        if cell is None:
+            return None
+        return next((node for node in self.path(self.head) if node.cell == cell and node.role == "user"), None)
+
+    def last_question(self) -> Node | None:
+        """Return the question that the head answers."""
+        return next((node for node in reversed(self.path(self.head)) if node.role == "user"), None)
+
+    def tip(self, node: Node) -> str:
+        """Return the end of the newest branch that goes through *node*."""
+        # Parents come before their children in the dict, so one pass from there finds all that descend from it.
+        family, tip = {node.id}, node.id
+        for other in self.nodes.values():
+            if other.parent in family:
+                family.add(other.id)
+                tip = other.id
+        return tip
+
+    def messages(self, head: str | None) -> list[dict[str, Any]]:
+        """Return the messages on the way to *head*, as a request carries them."""
+        return _messages(self.path(head))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tree as plain values."""
+        nodes = [
+            {name: value for name, value in asdict(node).items() if value is not None} for node in self.nodes.values()
+        ]
+        return {"head": self.head, "nodes": nodes}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make the tree again from what :meth:`to_dict` returned.
+
+        Raises:
+            ValueError: It is not such a thing.
+        """
+        conversation = cls()
+        try:
+            for item in data["nodes"]:
+                conversation.add(Node(**{"parent": None, **item}))
+            head = data["head"]
+        except (KeyError, TypeError) as problem:
+            raise ValueError(f"this is not a conversation: {problem}") from None
+        if head is not None and head not in conversation.nodes:
+            raise ValueError("the head is not in the tree")
+        conversation.head = head
+        return conversation
+
+    def copy(self) -> Conversation:
+        """Return a conversation with the same past and a future of its own."""
+        return replace(self, nodes=dict(self.nodes))
+
+
+def _messages(path: Iterable[Node]) -> list[dict[str, Any]]:
+    nodes = list(path)
+    results = frozenset(node.message.get("tool_call_id") for node in nodes if node.role == "tool")
+    answered = frozenset(call for call in results if isinstance(call, str))
+    return [request_message(node.message, answered=answered) for node in nodes]

@@ -1,0 +1,547 @@
+"""The live session: one conversation and its parameters, shared by every door."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import EllipsisType
+from typing import Any, Self
+
+from traitlets import TraitError
+
+from nbchat.client import portal
+from nbchat.client.client import Client
+from nbchat.client.config import settings
+from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, Secret, default_notice, is_local_model, resolve, tell
+from nbchat.client.http import Options
+from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError
+from nbchat.session.completion import Completion
+from nbchat.session.conversation import Conversation, Node, new_id
+from nbchat.session.events import (
+    Event,
+    Events,
+    HeadMoved,
+    ParameterChanged,
+    SystemChanged,
+    TextAdded,
+    TurnEnded,
+    TurnNoticed,
+    TurnQueued,
+    TurnStarted,
+)
+from nbchat.session.markdown import safe_markdown
+from nbchat.session.parameters import Parameters
+from nbchat.session.turn import Asked, Turn
+from nbchat.wire.accumulator import Accumulator
+from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.decode import chunk_of_completion
+from nbchat.wire.messages import Usage
+from nbchat.wire.values import Value, plain
+
+__all__ = ["Prompt", "Session"]
+
+Prompt = str | Sequence[Mapping[str, Any]] | Mapping[str, Any] | Value
+
+_FORMAT = 1  # of to_json
+
+
+class Session:
+    """A conversation with a model, live: what happens in it is seen by every door that holds it.
+
+    Turns run one after another in the order asked; sessions run side by side. Every method may be called from any
+    thread and from a running event loop; only :meth:`send` and ``Turn.result`` wait.
+
+    Args:
+        model: The model that answers; ``None`` for the configured one, else the endpoint's.
+        system: The system message; ``None`` for the configured one.
+        client: The client to ask through; ``None`` for one made of the next two.
+        base_url: Where the API is; ``None`` for the configured one, else the environment's, else the embedded model.
+        api_key: The key for it.
+        name: The name it goes by in ``%chat use NAME``.
+        **parameters: Request fields, as in :class:`~nbchat.session.parameters.Parameters`.
+
+    Raises:
+        TraitError: A parameter is out of bounds.
+        ConfigurationError: The base URL is not one.
+
+    Example:
+        >>> chat = Session(system="You are terse.", temperature=0.2)
+        >>> print(chat.send("What's Python?"))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        system: str | None = None,
+        client: Client | None = None,
+        base_url: str | None = None,
+        api_key: str | Secret | None = None,
+        name: str | None = None,
+        **parameters: Any,
+    ) -> None:
+        # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
+        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        configured = settings()
+        self.name = name
+        self.parameters = Parameters(**{**configured.parameters, **parameters, **({"model": model} if model else {})})
+        self._system = configured.system if system is None else system
+        self._address = (base_url, api_key)
+        self._given_client = client
+        self._client = client or Client(base_url, api_key)
+        self._conversation = Conversation()
+        self._cleared: list[str] = []
+        self._events = Events()
+        self._lock = threading.RLock()
+        self._last: Turn | None = None
+        self._running: list[Turn] = []
+        self._spent: list[Completion] = []
+        self.parameters.observe(self._parameter_changed)
+
+    # ---- asking ----------------------------------------------------------------------------------------------------
+
+    def send(self, prompt: Prompt, **overrides: Any) -> Completion:
+        """Ask, and wait for the answer.
+
+        Args:
+            prompt: The question: text, a list of content parts, or a whole message.
+            **overrides: Request fields for this turn only.
+
+        Returns:
+            The answer.
+
+        Raises:
+            NbchatError: The turn failed or was stopped; the session is as it was, or keeps what had arrived.
+            TraitError: An override is out of bounds; nothing is sent.
+
+        Example:
+            >>> chat.send("Name a colour.", temperature=1.5).text  # doctest: +SKIP
+        """
+        return self.stream(prompt, **overrides).result()
+
+    def stream(self, prompt: Prompt, **overrides: Any) -> Turn:
+        """Ask, and return at once with the turn to watch; arguments as in :meth:`send`."""
+        tell(default_notice(self.endpoint, overrides.get("model") or self.parameters.model))
+        return self.ask(_question(prompt), overrides)
+
+    def ask(
+        self,
+        question: Mapping[str, Any] | None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        parent: str | EllipsisType | None = ...,
+        cell: str | None = None,
+        streamed: bool = True,
+    ) -> Turn:
+        """Start a turn: what :meth:`stream`, :meth:`regenerate`, :meth:`edit` and the cell magic have in common.
+
+        Args:
+            question: The user's message; ``None`` to answer the question *parent* again.
+            overrides: Request fields for this turn only.
+            parent: The node it follows; left out, wherever the head is when it starts.
+            cell: The notebook cell that asks: its earlier turn on the way to the head is replaced.
+            streamed: Whether the server is asked to stream.
+        """
+        parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides or {})}
+        fields = {name: value for name, value in parameters.items() if value is not None}
+        turn = Turn(Asked(question, fields, parent, cell, streamed))
+        with self._lock:
+            before, self._last = self._last, turn
+            self._running.append(turn)
+            portal.start(self._run(turn, before))
+        self._events.emit(TurnQueued(turn))
+        return turn
+
+    def regenerate(self, **overrides: Any) -> Turn:
+        """Ask the last question again; the new answer becomes a sibling of the old one and takes the head.
+
+        Raises:
+            ConfigurationError: Nothing was asked yet.
+        """
+        with self._lock:
+            question = self._conversation.last_question()
+        if question is None:
+            raise ConfigurationError("There is no question to ask again.")
+        return self.ask(None, overrides, parent=question.id, cell=question.cell)
+
+    def edit(self, index: int, prompt: Prompt, **overrides: Any) -> Turn:
+        """Ask another question in the place of an earlier one; the old one stays in the tree as its sibling.
+
+        Args:
+            index: Where the question is in :attr:`messages`, from 0, or from the end if negative.
+            prompt: The new question.
+            **overrides: Request fields for this turn only.
+
+        Raises:
+            ConfigurationError: There is no question at that place.
+        """
+        with self._lock:
+            path = self._conversation.path(self._conversation.head)
+            places: list[Node | None] = [*([None] if self._system else []), *path]
+            node = places[index] if -len(places) <= index < len(places) else None
+        if node is None or node.role != "user":
+            raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
+        return self.ask(_question(prompt), overrides, parent=node.parent)
+
+    def stop(self) -> None:
+        """Stop the running turn and those that wait behind it; what has arrived is kept."""
+        with self._lock:
+            turns = list(self._running)
+        for turn in turns:
+            turn.cancel()
+
+    # ---- the conversation ------------------------------------------------------------------------------------------
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """Exactly the messages the next request would carry before its question, system message first."""
+        with self._lock:
+            return self._messages(self._conversation.head)
+
+    def _messages(self, head: str | None) -> list[dict[str, Any]]:
+        system = [{"role": "system", "content": self._system}] if self._system else []
+        return plain(system + self._conversation.messages(head))  # type: ignore[no-any-return]  # a list stays one
+
+    @property
+    def conversation(self) -> Conversation:
+        """The whole tree, as a copy: branches that the head is not on included."""
+        with self._lock:
+            return self._conversation.copy()
+
+    @property
+    def model(self) -> str | None:
+        """The model that answers; ``None`` where only the server knows."""
+        return self.parameters.model or self.endpoint.model
+
+    @model.setter
+    def model(self, model: str | None) -> None:
+        self.parameters.model = model
+
+    @property
+    def system(self) -> str | None:
+        """The system message."""
+        return self._system
+
+    @system.setter
+    def system(self, text: str | None) -> None:
+        self._system = text or None
+        self._events.emit(SystemChanged(self._system))
+
+    def choose(self, index: int) -> None:
+        """Stand on another answer to the last question, and on what followed it.
+
+        Args:
+            index: Which of the answers, from 0 in the order they were given.
+
+        Raises:
+            ConfigurationError: There are not that many.
+        """
+        with self._lock:
+            answer = next(
+                (
+                    node
+                    for node in reversed(self._conversation.path(self._conversation.head))
+                    if node.role == "assistant"
+                ),
+                None,
+            )
+            siblings = self._conversation.siblings(answer) if answer else []
+            if not 0 <= index < len(siblings):
+                raise ConfigurationError(
+                    f"There is no answer {index}: they are numbered from 0 to {len(siblings) - 1}."
+                )
+            head = self._conversation.head = self._conversation.tip(siblings[index])
+        self._events.emit(HeadMoved(head))
+
+    def undo(self) -> bool:
+        """Take the last turn back: the head moves to before its question, or to where it was before :meth:`clear`.
+
+        Returns:
+            Whether there was anything to take back.
+        """
+        with self._lock:
+            question = self._conversation.last_question()
+            if question is not None:
+                head = question.parent
+            elif self._cleared:
+                head = self._cleared.pop()
+            else:
+                return False
+            self._conversation.head = head
+        self._events.emit(HeadMoved(head))
+        return True
+
+    def clear(self) -> None:
+        """Begin anew. Nothing is deleted: :meth:`undo` brings the conversation back."""
+        with self._lock:
+            if self._conversation.head is None:
+                return
+            self._cleared.append(self._conversation.head)
+            self._conversation.head = None
+        self._events.emit(HeadMoved(None))
+
+    def fork(self, name: str | None = None) -> Session:
+        """Return a new session that shares the past and has a future of its own."""
+        base_url, api_key = self._address
+        other = Session(client=self._given_client, base_url=base_url, api_key=api_key, name=name)
+        with self._lock:
+            other._system = self._system
+            other._conversation = self._conversation.copy()
+        other.parameters.replace(self.parameters.to_dict())
+        return other
+
+    # ---- what it uses, and what it costs ---------------------------------------------------------------------------
+
+    @property
+    def client(self) -> Client:
+        """The client that the next turn asks through.
+
+        One that was not given is made anew when the configuration or the environment has come to name another server,
+        so that setting a key in a cell is enough.
+        """
+        if self._given_client is None and resolve(*self._address) != self._client.endpoint:
+            self._client = Client(*self._address)
+        return self._client
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server that answers the next turn."""
+        return Endpoint(EMBEDDED_URL, model="local") if is_local_model(self.parameters.model) else self.client.endpoint
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all requests of this session that were counted, abandoned branches included."""
+        with self._lock:
+            counted = [completion.usage for completion in self._spent if completion.usage]
+        names = ("prompt_tokens", "completion_tokens", "total_tokens")
+        return Usage({name: sum(usage.get(name) or 0 for usage in counted) for name in names})
+
+    @property
+    def cost(self) -> float | None:
+        """The price of all requests of this session in US dollars; ``None`` if that of any is not known."""
+        with self._lock:
+            costs = [completion.cost for completion in self._spent]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) else None
+
+    # ---- watching --------------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
+        """Call *callback* with every event of the session, in order.
+
+        Args:
+            callback: Called with each :class:`~nbchat.session.events.Event`, on any thread; it must not wait.
+
+        Returns:
+            A function that ends the subscription.
+
+        Example:
+            >>> unsubscribe = chat.subscribe(print)
+            >>> chat.parameters.temperature = 0.5
+            ParameterChanged(name='temperature', old=None, new=0.5)
+            >>> unsubscribe()
+        """
+        return self._events.subscribe(callback)
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn that runs now, or that ran last."""
+        with self._lock:
+            return self._running[0] if self._running else self._last
+
+    def _parameter_changed(self, change: Mapping[str, Any]) -> None:
+        self._events.emit(ParameterChanged(change["name"], change["old"], change["new"]))
+
+    # ---- import and export -----------------------------------------------------------------------------------------
+
+    def to_markdown(self) -> str:
+        """Return the conversation as Markdown, with what models said made safe to render."""
+        names = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
+        parts = [f"**System**\n\n{safe_markdown(self._system)}"] if self._system else []
+        with self._lock:
+            path = self._conversation.path(self._conversation.head)
+        for node in path:
+            who = f"**{names.get(node.role, node.role)}**" + (f" ({node.model})" if node.model else "")
+            parts.append(f"{who}\n\n{safe_markdown(node.text)}")
+        return "\n\n".join(parts) + "\n"
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return the session as JSON, with every branch; :meth:`from_json` makes it again. No key is in it."""
+        with self._lock:
+            data = {
+                "nbchat": _FORMAT,
+                "name": self.name,
+                "system": self._system,
+                "parameters": self.parameters.to_dict(),
+                "conversation": self._conversation.to_dict(),
+            }
+        return json.dumps(data, ensure_ascii=False, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str, **options: Any) -> Self:
+        """Make a session from what :meth:`to_json` returned.
+
+        Args:
+            text: The JSON.
+            **options: ``client``, ``base_url``, ``api_key`` or ``name``, as for a new session.
+
+        Raises:
+            ConfigurationError: It is not a session.
+        """
+        try:
+            data = json.loads(text)
+            if not isinstance(data, dict) or data.get("nbchat") != _FORMAT:
+                raise ValueError("it was not written by Session.to_json")
+            session = cls(**{"name": data.get("name"), **options})
+            session._system = data.get("system")
+            session.parameters.replace(data.get("parameters", {}))
+            session._conversation = Conversation.from_dict(data["conversation"])
+        except (ValueError, KeyError, TraitError) as problem:
+            raise ConfigurationError(f"This is not a session: {problem}.") from None
+        return session
+
+    def __repr__(self) -> str:
+        name = f"{self.name!r}, " if self.name else ""
+        return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
+
+    # ---- running a turn, on the I/O thread -------------------------------------------------------------------------
+
+    async def _run(self, turn: Turn, before: Turn | None) -> None:
+        """Send one turn's request when those before it have ended, and put its outcome into the conversation."""
+        accumulator = Accumulator()
+        parent: str | None = None
+        try:
+            turn.begin()
+            if before is not None:
+                await before.settled()
+                before = None  # or every turn would keep all that came before it alive
+            client = self.client
+            with self._lock:
+                parent = self._parent_of(turn.asked)
+                messages = self._messages(parent)
+            if turn.asked.question is not None:
+                messages.append(plain(turn.asked.question))
+            body = await self._body(client, messages, turn.asked)
+            turn.started(Endpoint(EMBEDDED_URL) if is_local_model(body.get("model")) else client.endpoint)
+            self._events.emit(TurnStarted(turn))
+            options = Options(notice=lambda notice: self._events.emit(TurnNoticed(turn, notice)))
+            if turn.asked.streamed:
+                streaming = {**body, "stream": True, "stream_options": {"include_usage": True}}
+                async for chunks in client.http.stream(streaming, options):
+                    self._add(turn, accumulator, chunks)
+            else:
+                answer = await client.http.complete(body, options)
+                self._add(turn, accumulator, [chunk_of_completion(answer.to_dict())])
+            if not accumulator.completion().choices:
+                raise EmptyAnswerError("The server gave no answer.", hint="Try again.")
+            turn.end("done")
+        except asyncio.CancelledError:
+            turn.end("cancelled")
+        except NbchatError as error:
+            turn.end("failed", error)
+        except Exception as error:  # noqa: BLE001  a fault of ours: told to whoever waits, never left on this thread
+            turn.end("failed", _internal(error))
+        self._settle(turn, parent)
+
+    def _add(self, turn: Turn, accumulator: Accumulator, chunks: list[ChatCompletionChunk]) -> None:
+        pieces = [piece for chunk in chunks for piece in accumulator.feed(chunk)]
+        turn.add(accumulator, pieces)
+        if pieces:
+            self._events.emit(TextAdded(turn, tuple(pieces)))
+
+    def _parent_of(self, asked: Asked) -> str | None:
+        if not isinstance(asked.parent, EllipsisType):
+            return asked.parent
+        earlier = self._conversation.question_of_cell(asked.cell)
+        return earlier.parent if earlier is not None else self._conversation.head
+
+    async def _body(self, client: Client, messages: list[dict[str, Any]], asked: Asked) -> dict[str, Any]:
+        parameters = dict(asked.parameters)
+        extra = parameters.pop("extra_body", None) or {}
+        if "model" not in parameters and client.endpoint.model is None:
+            parameters["model"] = await self._only_model(client)
+        elif "model" not in parameters:
+            parameters["model"] = client.endpoint.model
+        return {**parameters, "messages": messages, **extra}
+
+    @staticmethod
+    async def _only_model(client: Client) -> str:
+        """Ask a server that serves one model which it is."""
+        models = [model.id for model in await client.http.models()]
+        if len(models) == 1:
+            return models[0]
+        some = ", ".join(models[:5]) + (", …" if len(models) > 5 else "")
+        raise ConfigurationError(f"{client.endpoint.name} has {len(models)} models: name one of {some}.")
+
+    def _settle(self, turn: Turn, parent: str | None) -> None:
+        """Put what a turn brought into the conversation and let the next one start."""
+        with self._lock:
+            self._running.remove(turn)
+            completion = turn.completion
+            moved = False
+            if completion is not None:
+                self._spent.append(completion)
+                moved = self._graft(turn, completion, parent)
+        if moved:
+            self._events.emit(HeadMoved(self._conversation.head))
+        turn.settle()
+        self._events.emit(TurnEnded(turn))
+
+    def _graft(self, turn: Turn, completion: Completion, parent: str | None) -> bool:
+        """Add a turn's question and answers to the tree, and move the head to the first answer."""
+        # A turn that brought no text leaves the conversation as it was: asking again then asks once.
+        if turn.status != "done" and not any(_has_text(choice.message) for choice in completion.choices):
+            return False
+        asked = turn.asked
+        shared: dict[str, Any] = {"turn": turn.id, "cell": asked.cell, "created": turn.created}
+        if asked.question is not None:
+            question = Node(new_id(), parent, plain(asked.question), **shared)
+            self._conversation.add(question)
+            parent = question.id
+        status = turn.status if turn.status in ("cancelled", "failed") else "done"
+        answers = [
+            Node(
+                new_id(),
+                parent,
+                choice.message.to_dict(),
+                **shared,
+                status=status,  # type: ignore[arg-type]  # narrowed one line above
+                finish_reason=choice.finish_reason,
+                model=completion.model or None,
+                usage=completion.usage.to_dict() if completion.usage and number == 0 else None,
+                parameters=dict(asked.parameters) or None,
+                error=str(turn.error) if turn.error else None,
+            )
+            for number, choice in enumerate(completion.choices)
+        ]
+        for answer in answers:
+            self._conversation.add(answer)
+        self._conversation.head = answers[0].id if answers else parent
+        return True
+
+
+def _question(prompt: Prompt) -> dict[str, Any]:
+    """Make the user's message of what they gave.
+
+    Raises:
+        ConfigurationError: It is no question.
+    """
+    if isinstance(prompt, str):
+        if not prompt.strip():
+            raise ConfigurationError("The question is empty.")
+        return {"role": "user", "content": prompt}
+    if isinstance(prompt, Value | Mapping):
+        return {"role": "user", **plain(prompt)}
+    if isinstance(prompt, Sequence):
+        return {"role": "user", "content": plain(list(prompt))}
+    raise ConfigurationError(f"A question is text, a list of content parts or a message, not {type(prompt).__name__}.")
+
+
+def _has_text(message: Any) -> bool:
+    return bool(message.content or message.refusal)
+
+
+def _internal(error: Exception) -> NbchatError:
+    return NbchatError(f"nbchat failed on its own: {type(error).__name__}: {error}.", hint="Please report this.")

@@ -1,0 +1,233 @@
+"""One question with its whole answer, while it comes and after."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import Any, Literal
+
+from nbchat.client import portal
+from nbchat.client.endpoint import Endpoint
+from nbchat.client.feed import Feed
+from nbchat.errors import NbchatError, TurnCancelled
+from nbchat.session.completion import Completion
+from nbchat.session.conversation import new_id
+from nbchat.wire.accumulator import Accumulator, Piece
+
+__all__ = ["Asked", "Turn"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a turn was asked, frozen at that moment.
+
+    Attributes:
+        question: The user's message; ``None`` to answer the one that *parent* names again.
+        parameters: The request fields, overrides included.
+        parent: Where in the conversation it belongs; ``Ellipsis`` for wherever the head is when it starts.
+        cell: The notebook cell that asked; its earlier turn on the way to the head is replaced.
+        streamed: Whether the server is asked to stream.
+    """
+
+    question: Mapping[str, Any] | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | EllipsisType | None = ...
+    cell: str | None = None
+    streamed: bool = True
+
+
+class Turn:
+    """A question and its answer, live.
+
+    Iterate over it for the pieces of the text as they come (``for`` or ``async for``), ``await`` it or call
+    :meth:`result` for the whole. Any number of readers may do so at once, each from the beginning.
+
+    Attributes:
+        id: Its identifier; the nodes it adds to the conversation carry it.
+        asked: What was asked, and how.
+        status: ``queued``, ``running``, ``done``, ``cancelled`` or ``failed``.
+        error: What went wrong, when it failed.
+        created: When it was asked, in seconds since 1970.
+        first_text: When the first piece came, in the same seconds; ``None`` before.
+        ended: When it ended, in the same seconds; ``None`` before.
+
+    Example:
+        >>> turn = chat.stream("How do I learn it?")  # doctest: +SKIP
+        >>> for text in turn:  # doctest: +SKIP
+        ...     print(text, end="")
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self.id = new_id()
+        self.asked = asked
+        self.status: Literal["queued", "running", "done", "cancelled", "failed"] = "queued"
+        self.error: NbchatError | None = None
+        self.created = time.time()
+        self.first_text: float | None = None
+        self.ended: float | None = None
+        self.pieces: Feed[Piece] = Feed()
+        self._settled: Feed[None] = Feed()
+        self._accumulator = Accumulator()
+        self._endpoint: Endpoint | None = None
+        self._final: Completion | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+
+    # ---- for those who watch ----
+
+    @property
+    def text(self) -> str:
+        """The text of the answer so far."""
+        return self._accumulator.text()
+
+    @property
+    def reasoning(self) -> str:
+        """The model's reasoning so far."""
+        return "".join(piece.text for piece in self.pieces.since(0) if piece.kind == "reasoning" and piece.choice == 0)
+
+    @property
+    def completion(self) -> Completion | None:
+        """What has come so far, also after a failure; ``None`` before anything came."""
+        if self._final is not None:
+            return self._final
+        if self._endpoint is None or not self._accumulator.started:
+            return None
+        return Completion(self._accumulator.completion(), self._endpoint)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self._settled.closed
+
+    def __iter__(self) -> Iterator[str]:
+        seen = 0
+        while True:
+            try:
+                self.pieces.wait(seen)
+            except KeyboardInterrupt:
+                self.cancel()
+                raise
+            pieces = self.pieces.since(seen)
+            if not pieces:
+                break
+            seen += len(pieces)
+            yield from (piece.text for piece in pieces if piece.kind == "text" and piece.choice == 0)
+        self._raise_failure()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        seen = 0
+        while True:
+            await self.pieces.wait_async(seen)
+            pieces = self.pieces.since(seen)
+            if not pieces:
+                break
+            seen += len(pieces)
+            for piece in pieces:
+                if piece.kind == "text" and piece.choice == 0:
+                    yield piece.text
+        self._raise_failure()
+
+    def __await__(self) -> Generator[Any, None, Completion]:
+        return self._whole().__await__()
+
+    async def _whole(self) -> Completion:
+        await self.settled()
+        return self._outcome()
+
+    async def settled(self) -> None:
+        """Wait, in any event loop, until the turn has ended, however it ends."""
+        await self._settled.wait_async(0)
+
+    def result(self, timeout: float | None = None) -> Completion:
+        """Wait for the whole answer. Interrupting the wait stops the turn.
+
+        Args:
+            timeout: Seconds to wait at most; the turn goes on if they are over.
+
+        Raises:
+            NbchatError: The turn failed, or was stopped (``TurnCancelled``); what had come is in :attr:`completion`.
+            TimeoutError: It is not done in time.
+        """
+        try:
+            settled = self.wait(timeout)
+        except BaseException:
+            self.cancel()
+            raise
+        if not settled:
+            raise TimeoutError(f"The turn is not done after {timeout} s; it goes on.")
+        return self._outcome()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the turn has ended, however it ends.
+
+        Args:
+            timeout: Seconds to wait at most; ``None`` for as long as it takes.
+
+        Returns:
+            Whether it has ended.
+        """
+        return self._settled.wait(0, timeout)
+
+    def cancel(self) -> None:
+        """Stop the turn: what has come is kept, and the connection is closed so that the server stops too."""
+        if not self._cancelled and self.running:
+            self._cancelled = True
+            portal.call_soon(self._cancel_task)
+
+    def _cancel_task(self) -> None:
+        # Before its task exists there is nothing to cancel: the task then finds the mark when it begins.
+        if self._task is not None and self.running:
+            self._task.cancel()
+
+    def _outcome(self) -> Completion:
+        if self.status == "cancelled":
+            raise TurnCancelled("The turn was stopped.", hint="What had arrived is in its completion.")
+        self._raise_failure()
+        completion = self.completion
+        if completion is None:  # a turn that is done has an answer, if only an empty one
+            raise NbchatError("The turn has no answer.", kind="empty")
+        return completion
+
+    def _raise_failure(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def __repr__(self) -> str:
+        return f"<Turn {self.status}: {self.text[:60]!r}>"
+
+    # ---- for the session, on the I/O thread ----
+
+    def begin(self) -> None:
+        """Note the task that runs the turn, and stop at once if the turn was cancelled before."""
+        self._task = asyncio.current_task()
+        if self._cancelled:
+            raise asyncio.CancelledError
+
+    def started(self, endpoint: Endpoint) -> None:
+        """Note that the request is being sent."""
+        self._endpoint = endpoint
+        self.status = "running"
+
+    def add(self, accumulated: Accumulator, pieces: list[Piece]) -> None:
+        """Take over what one read held."""
+        self._accumulator = accumulated
+        if pieces:
+            if self.first_text is None:
+                self.first_text = time.time()
+            self.pieces.extend(pieces)
+
+    def end(self, status: Literal["done", "cancelled", "failed"], error: NbchatError | None = None) -> None:
+        """Fix how the turn ended; readers are told by :meth:`settle`."""
+        self.status = status
+        self.error = error
+        self.ended = time.time()
+        if self._endpoint is not None and (status == "done" or self._accumulator.started):
+            self._final = Completion(self._accumulator.completion(), self._endpoint)
+
+    def settle(self) -> None:
+        """Let everybody who waits go on."""
+        self.pieces.close()
+        self._settled.close()
