@@ -88,9 +88,9 @@ def install(pins: pathlib.Path) -> None:
         if line.startswith(("Collecting ", "Requirement already satisfied: ")):
             seen += 1
             name = re.split(r"[=<>!~; ]", line.split(": ")[-1].replace("Collecting ", ""), maxsplit=1)[0].strip()
-            progress.show(f"{seen} of {total}, {name}", seen / total)
+            progress.show(f"{seen} of {total}, {name}", 0.99 * seen / total)
         elif line.startswith("Installing collected packages"):
-            progress.show("unpacking", 1)
+            progress.show("unpacking all of them", 1)
     if pip.wait():
         progress.end("failed")
         stop("pip could not install the packages:\n" + last_lines("".join(said)))
@@ -103,7 +103,7 @@ class Progress:
     def __init__(self, what: str) -> None:
         self.what = what
         self.began = time.monotonic()
-        self.told = 0.0
+        self.told = 0
         self.live = sys.stdout.isatty()
         if not self.live:
             say(what)
@@ -113,8 +113,8 @@ class Progress:
         if self.live:
             sys.stdout.write(f"\r\033[K{self.what} … {state}"[: shutil.get_terminal_size().columns + 3])
             sys.stdout.flush()
-        elif share >= self.told + 0.25:
-            self.told = share
+        elif int(4 * share) > self.told:
+            self.told = int(4 * share)
             say(f"  {state}")
 
     def end(self, state: str = "done") -> None:

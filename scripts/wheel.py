@@ -45,7 +45,9 @@ def try_out(wheel: pathlib.Path) -> None:
         run([sys.executable, "-m", "venv", pathlib.Path(folder, "venv")])
         run([python, "-m", "pip", "install", "--quiet", "--no-input", wheel])
         run([python, "-m", "pip", "check"])
-        subprocess.run([python, "-c", TRY], cwd=folder, check=True)
+        tried = subprocess.run([python, "-c", TRY], cwd=folder, check=False)
+    if tried.returncode:
+        sys.exit(f"{wheel.name} does not work where nothing else is installed: see above")
 
 
 def run(command: list[str | pathlib.Path]) -> None:
