@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from traitlets.config import Config
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "notebooks" / "01_quickstart.ipynb"
@@ -97,7 +98,14 @@ class Demo(NotebookClient):
 def run(screen: Screen) -> int:
     """Execute the notebook cell by cell; return the exit code."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    demo = Demo(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOK.parent)}})
+    demo = Demo(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+        # The messages stay on this machine; without this the kernel warns that they are not encrypted.
+        config=Config(KernelManager={"transport_encryption": "auto"}),
+    )
     demo.screen = screen
     began = time.monotonic()
     try:
@@ -122,8 +130,8 @@ def run(screen: Screen) -> int:
     finally:
         EXECUTED.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, EXECUTED)
-    print(f"\nThe quickstart took {time.monotonic() - began:.0f} s. Executed, it is {EXECUTED.relative_to(ROOT)};")
-    print("`make lab` opens it in JupyterLab, to ask questions of your own.")
+    print(f"\nThe quickstart took {time.monotonic() - began:.0f} s; executed, it is {EXECUTED.relative_to(ROOT)}.")
+    print("`make lab` opens the notebooks in JupyterLab, for questions of your own.")
     return 0
 
 
