@@ -30,7 +30,7 @@ test: check weights browser ## every check and every test (ARGS="-k stream" for 
 	@$(RUN) -m pytest $(ARGS)
 
 lab: $(NBCHAT) ## open the notebooks in JupyterLab
-	@$(RUN) -m jupyterlab --notebook-dir=notebooks $(ARGS)
+	@$(RUN) -m jupyterlab --ServerApp.root_dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 check: $(NBCHAT) ## read the code: ruff, mypy, the floors, the notebooks, biome, tsc
 	@echo "Check: ruff"
