@@ -1,6 +1,7 @@
 """`make demo`: executes the quickstart notebook in a real kernel, with the model inside it, and shows what happens.
 
-No key and no endpoint of the surroundings takes part: what is shown is what somebody sees who has just arrived.
+No key and no endpoint of the surroundings takes part: what is shown is what somebody sees who has just arrived. The
+kernel is told that somebody watches, as a notebook tells it, so that answers come as they are written.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ class Screen:
 
     def __init__(self) -> None:
         self._styled = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, str] = {}  # what stands on the screen of an output, by its display id
+        self._outputs: dict[str, str] = {}  # a widget's output, by the widget's id
         self._open_line = False
 
     def prose(self, source: str) -> None:
         """Show a cell of text."""
-        self._write("\n" + self._style("\n".join(source.splitlines()), "2") + "\n")
+        self._write("\n" + self._style(source, "2") + "\n")
 
     def asked(self, source: str, number: int) -> None:
         """Show a cell's source, apart from what it answers."""
-        self._shown.clear()
         bar = self._style("│ ", "34")
         lines = "\n".join(bar + self._style(line, "1") for line in source.splitlines())
         self._write(f"\n{self._style(f'In [{number}]', '34')}\n{lines}\n\n")
@@ -46,10 +47,26 @@ class Screen:
         """Show what a message of the kernel adds to what is already there."""
         kind, content = message["msg_type"], message["content"]
         if kind == "stream":
-            self._write(content["text"])
-        elif kind in {"display_data", "update_display_data", "execute_result"} and WIDGET not in content["data"]:
-            shown_as = (content.get("transient") or {}).get("display_id") or ""
-            self._grow(shown_as, str(content["data"].get("text/plain", "")))
+            self._write(_printable(content["text"]))
+        elif kind in {"display_data", "update_display_data", "execute_result"}:
+            output = (content.get("transient") or {}).get("display_id") or ""
+            if WIDGET in content["data"]:
+                self._outputs[content["data"][WIDGET]["model_id"]] = output
+            else:
+                self._grow(output, _printable(str(content["data"].get("text/plain", ""))))
+        elif kind == "comm_msg" and content["comm_id"] in self._outputs:
+            self._widget(self._outputs[content["comm_id"]], content["data"])
+
+    def _widget(self, output: str, data: dict[str, Any]) -> None:
+        """Show what the widget under a streaming answer would."""
+        if data["method"] == "custom":
+            for choice, text in data["content"].get("texts", ()):
+                if choice == 0:  # the other answers to a question come when all have ended
+                    self._write(_printable(text))
+                    self._shown[output] = self._shown.get(output, "") + _printable(text)
+        elif note := data.get("state", {}).get("note"):
+            self._end_line()
+            self._write(self._style(f"[{_printable(note)}]", "2") + "\n")
 
     def done(self, seconds: float) -> None:
         """Close a cell."""
@@ -61,12 +78,13 @@ class Screen:
         self._end_line()
         self._write(self._style(sentence, "31") + "\n")
 
-    def _grow(self, shown_as: str, text: str) -> None:
-        before = self._shown.get(shown_as, "") if shown_as else ""
-        self._shown[shown_as] = text
-        if before and text.startswith(before):
-            self._write(text[len(before) :])
-        elif text != before:
+    def _grow(self, output: str, text: str) -> None:
+        """Write what an output's new text has after the old one; all of it, where it is another text."""
+        before = self._shown.get(output, "").strip() if output else ""
+        self._shown[output] = text
+        if before and before in text:
+            self._write(text.partition(before)[2])
+        else:
             self._end_line()
             self._write(text)
 
@@ -82,6 +100,11 @@ class Screen:
 
     def _style(self, text: str, code: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self._styled and text else text
+
+
+def _printable(text: str) -> str:
+    """Return the text without what would move the cursor or change the terminal: a model wrote it."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")
 
 
 class Demo(NotebookClient):
@@ -102,6 +125,7 @@ def run(screen: Screen) -> int:
         notebook,
         timeout=300,
         kernel_name="python3",
+        store_widget_state=False,
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
         # The messages stay on this machine; without this the kernel warns that they are not encrypted.
         config=Config(KernelManager={"transport_encryption": "auto"}),
@@ -110,6 +134,7 @@ def run(screen: Screen) -> int:
     began = time.monotonic()
     try:
         with demo.setup_kernel():
+            demo.kc.allow_stdin = True
             number = 0
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type == "markdown":

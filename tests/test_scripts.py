@@ -53,17 +53,28 @@ def test_an_executed_notebook_is_found_out_and_mended(executed, tmp_path, capsys
     assert notebooks.main([str(path)]) == 0
 
 
+def shown(kind, display_id, **data):
+    """Return a message that shows or updates an output."""
+    return {"msg_type": kind, "content": {"data": data, "transient": {"display_id": display_id}}}
+
+
 def test_the_demo_shows_only_what_an_update_adds(capsys):
     """An answer that grows in its output grows on the terminal, and is not written again."""
     screen = demo.Screen()
     for text in ("", "Pyth", "Python is", "Python is a snake."):
-        screen.message(
-            {
-                "msg_type": "update_display_data",
-                "content": {"data": {"text/plain": text}, "transient": {"display_id": "x"}},
-            }
-        )
+        screen.message(shown("update_display_data", "x", **{"text/plain": text}))
     assert capsys.readouterr().out == "Python is a snake."
+
+
+def test_the_demo_shows_what_streams_into_a_widget(capsys):
+    """What a widget is sent appears as it comes, without what could drive a terminal; its last output adds only the rest."""
+    screen = demo.Screen()
+    screen.message(shown("display_data", "x", **{demo.WIDGET: {"model_id": "w"}, "text/plain": "…"}))
+    for text in ("Python ", "is\x1b[2J a", " snake."):
+        data = {"method": "custom", "content": {"type": "delta", "texts": [[0, text], [1, "No."]]}}
+        screen.message({"msg_type": "comm_msg", "content": {"comm_id": "w", "data": data}})
+    screen.message(shown("update_display_data", "x", **{"text/plain": "Python is[2J a snake.\n\n[stopped]"}))
+    assert capsys.readouterr().out == "Python is[2J a snake.\n\n[stopped]"
 
 
 def test_a_browser_that_is_named_counts_alone(monkeypatch, tmp_path):
