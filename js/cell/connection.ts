@@ -31,7 +31,7 @@ export function connect(model: Model, signal: AbortSignal): Answer {
   }
   const end = () => {
     const { final } = readTraits(model);
-    if (!final) return;
+    if (!final?.data) return;
     answer.setState({ final });
     void settle(model, final, signal).then((settled) => settled && send({ type: "settled" }));
   };

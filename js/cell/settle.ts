@@ -39,7 +39,7 @@ function replaceOutputs(model: Model, final: Final): boolean {
     if (!outputs) continue;
     for (let index = 0; index < outputs.length; index += 1) {
       const view = outputs.get(index).toJSON().data?.[WIDGET] as { model_id?: string } | undefined;
-      if (view?.model_id !== final.model_id) continue;
+      if (!view?.model_id || view.model_id !== final.model_id) continue;
       outputs.set(index, { output_type: "display_data", data: final.data, metadata: final.metadata });
     }
   }
