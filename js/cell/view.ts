@@ -35,11 +35,7 @@ class AnswerView {
     this.#root.className = "nbchat-answer";
     this.#root.setAttribute("role", "group");
     this.#root.setAttribute("aria-label", answer.label);
-    // JupyterLab's own classes: the finished output has them too, so the change from one to the other is not seen.
-    this.#body.className =
-      answer.format === "markdown"
-        ? "nbchat-body jp-RenderedHTMLCommon jp-RenderedMarkdown"
-        : "nbchat-body jp-RenderedText";
+    this.#body.className = "nbchat-body";
     this.#note.className = "nbchat-note";
     this.#root.append(this.#reasoning.element, this.#body, this.#note);
     el.append(this.#root);
@@ -70,21 +66,16 @@ class AnswerView {
 
   #choice(index: number): Choice {
     while (this.#choices.length <= index) {
-      const choice = makeChoice(this.#answer.format);
+      const choice = makeChoice(this.#answer.format, this.#title(this.#choices.length + 1));
       this.#choices.push(choice);
-      if (this.#answer.texts.length > 1) this.#body.append(this.#heading(this.#choices.length));
       this.#body.append(choice.element);
     }
     return this.#choices[index] as Choice;
   }
 
-  /** The shape that the finished Markdown has as well: a paragraph in bold. */
-  #heading(number: number): HTMLElement {
-    const heading = document.createElement("p");
-    const strong = document.createElement("strong");
-    strong.textContent = `Choice ${number} of ${this.#answer.texts.length}`;
-    heading.append(strong);
-    return heading;
+  #title(number: number): string | null {
+    const { length } = this.#answer.texts;
+    return length > 1 ? `Choice ${number} of ${length}` : null;
   }
 
   #flush(): void {

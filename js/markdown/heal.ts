@@ -1,4 +1,4 @@
-/** Closes what the growing tail has left open, so that `**half a bold` is bold before its end has arrived. */
+/** Makes the growing tail look like what it is becoming: `**half a bold` is bold before its end has arrived. */
 
 import remend from "remend";
 
@@ -11,6 +11,27 @@ const OPTIONS = {
   singleTilde: false,
 } as const;
 
+/** A line that so far is only the mark of a block: it would show as text and then jump. */
+const MARK = /^[ \t]*(?:\d{1,9}[.)]?|[-+*=]+|#{1,6}|>|[`~]{1,2}|\$)[ \t]*$/;
+
 export function heal(tail: string): string {
-  return remend(tail, OPTIONS);
+  return remend(withoutBeginnings(tail), OPTIONS);
+}
+
+/** Leaves out the end that does not show yet what it will be: a bare mark, the header of a table. */
+function withoutBeginnings(tail: string): string {
+  const last = lineStart(tail, tail.length);
+  const line = tail.slice(last);
+  if (MARK.test(line)) return tail.slice(0, last);
+  const second = lineStart(tail, last - 1);
+  const inTable = tail.startsWith("|", second) && second < last;
+  if (line.startsWith("|") && !inTable) return tail.slice(0, last);
+  // The line of dashes that makes the line above a header.
+  const third = lineStart(tail, second - 1);
+  const afterHeader = inTable && !(tail.startsWith("|", third) && third < second);
+  return afterHeader && /^[\s|:-]*$/.test(line) ? tail.slice(0, second) : tail;
+}
+
+function lineStart(text: string, end: number): number {
+  return end <= 0 ? 0 : text.lastIndexOf("\n", end - 1) + 1;
 }

@@ -22,6 +22,7 @@ const HOLDERS = "p, li, ul, ol, blockquote, h1, h2, h3, h4, h5, h6";
 
 export class MarkdownStream {
   readonly #root: Element;
+  readonly #heading: ChildNode | null;
   readonly #environment: Environment = { references: Object.create(null) };
   #text = "";
   #arrived: string[] = [];
@@ -29,13 +30,15 @@ export class MarkdownStream {
   #tail = "";
   #parsed = 0;
   #looked = 0;
-  #lastSealed: ChildNode | null = null;
+  #lastSealed: ChildNode | null;
   #fence: FenceStream | null = null;
   #pending: Element | null = null;
 
-  /** `root` belongs to the stream: its children are the blocks, as rendering at once would make them. */
-  constructor(root: Element) {
+  /** `root` belongs to the stream: its children are the blocks, as rendering at once would make them, below a `heading`. */
+  constructor(root: Element, heading: ChildNode | null = null) {
     this.#root = root;
+    this.#heading = heading;
+    this.#lastSealed = heading;
   }
 
   /** Everything taken so far. */
@@ -70,7 +73,7 @@ export class MarkdownStream {
   /** Renders the whole once more: only now are all link definitions known. Blocks that are the same stay untouched. */
   finish(): void {
     this.#arrived = [];
-    patchAfter(this.#root, null, renderSettled(this.#text));
+    patchAfter(this.#root, this.#heading, renderSettled(this.#text));
     this.#tail = "";
     this.#lastSealed = this.#root.lastChild;
   }
@@ -122,7 +125,7 @@ export class MarkdownStream {
 
   #makePending(): Element | null {
     let holder = this.#root.lastElementChild;
-    if (!holder?.matches(HOLDERS)) return null;
+    if (holder === this.#heading || !holder?.matches(HOLDERS)) return null;
     while (holder.lastElementChild?.matches(HOLDERS)) holder = holder.lastElementChild;
     const pending = document.createElement("span");
     pending.className = "nbchat-pending";
