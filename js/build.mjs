@@ -1,13 +1,18 @@
-// Bundles the browser side into the Python package: `node build.mjs [--watch]`.
+// Bundles the browser side into the Python package: `node build.mjs`.
 
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { build, context } from "esbuild";
+import { build } from "esbuild";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const options = {
+const BUILD = "@nbchat-build@";
+
+const { outputFiles } = await build({
   entryPoints: [
     { in: here("cell/index.ts"), out: "cell" },
+    { in: here("cell/stub.ts"), out: "stub" },
     { in: here("cell/cell.css"), out: "cell" },
   ],
   outdir: here("../nbchat/jupyter/static"),
@@ -17,9 +22,15 @@ const options = {
   minify: true,
   // The browser has HTML's entities built in: 22 KB less.
   alias: { entities: here("markdown/entities.ts") },
+  define: { __BUILD__: JSON.stringify(BUILD) },
   legalComments: "linked",
   logLevel: "warning",
-};
+  write: false,
+});
 
-if (process.argv.includes("--watch")) await (await context(options)).watch();
-else await build(options);
+// The build is named by what is in it, so that a stub only ever meets the code it was made with.
+const digest = createHash("sha256");
+for (const { contents } of outputFiles) digest.update(contents);
+const name = digest.digest("hex").slice(0, 16);
+mkdirSync(here("../nbchat/jupyter/static"), { recursive: true });
+for (const { path, text } of outputFiles) writeFileSync(path, text.replaceAll(BUILD, name));

@@ -18,6 +18,12 @@ export interface RenderProps extends InitializeProps {
   el: HTMLElement;
 }
 
+/** What a module's default export makes, once per model. */
+export interface Widget {
+  initialize(props: InitializeProps): void;
+  render(props: RenderProps): void;
+}
+
 /** Listens until the signal says that it is over. */
 export function listen(
   model: Model,

@@ -6,11 +6,12 @@
  */
 
 const AREAS = ".jp-OutputArea, .output_area, .cell-output-ipywidget-background, .output";
-const LONGEST_MS = 1000;
+const HOLD_MS = 1000;
 
 export class Freeze {
   #area: HTMLElement | null = null;
   #height = 0;
+  #release: ReturnType<typeof setTimeout> | undefined;
   readonly #sizes: ResizeObserver | null;
 
   /** Follows the height from now on, as the view is already out of the page when it learns of its end. */
@@ -20,15 +21,15 @@ export class Freeze {
     signal.addEventListener("abort", () => this.#sizes?.disconnect());
   }
 
-  /** Holds the height for a second, or until what replaced us is there. */
+  /** Holds the height for a second. */
   hold(): void {
     const area = this.#area;
     if (!area?.isConnected || !this.#height) return;
-    area.style.minHeight = `${area.offsetHeight || this.#height}px`;
-    const release = () => {
+    area.style.minHeight = `${this.#height}px`;
+    clearTimeout(this.#release);
+    this.#release = setTimeout(() => {
       area.style.minHeight = "";
-    };
-    setTimeout(release, LONGEST_MS);
+    }, HOLD_MS);
   }
 
   #measure(el: HTMLElement): void {

@@ -1,19 +1,25 @@
-/** The widget under a `%%chat` cell while its answer streams. */
+/** The widget under a `%%chat` cell while its answer streams; also the hub that brings this code to the stubs. */
 
 import type { Answer } from "./answer.ts";
-import type { InitializeProps, RenderProps } from "./anywidget.ts";
+import type { InitializeProps, RenderProps, Widget } from "./anywidget.ts";
 import { connect } from "./connection.ts";
+import { BUILD, provide } from "./registry.ts";
 import { show } from "./view.ts";
 
-// A default export only: a named `render` would switch anywidget to its old mode, without `initialize`.
-export default () => {
-  let answer: Answer;
+function cell(): Widget {
+  let answer: Answer | undefined;
   return {
     initialize({ model, signal }: InitializeProps): void {
-      answer = connect(model, signal);
+      // The hub has no answer: that its code has been evaluated is all it is for.
+      if (model.get("texts") !== undefined) answer = connect(model, signal);
     },
     render({ el, signal }: RenderProps): void {
-      show(answer, el, signal);
+      if (answer) show(answer, el, signal);
     },
   };
-};
+}
+
+provide(BUILD, cell);
+
+// A default export only: a named `render` would switch anywidget to its old mode, without `initialize`.
+export default cell;

@@ -27,6 +27,7 @@ class AnswerView {
   readonly #draw: () => void;
   #choices: Choice[] = [];
   #spoken = false;
+  #ended = false;
 
   constructor(answer: Answer, el: HTMLElement, signal: AbortSignal) {
     this.#answer = answer;
@@ -40,7 +41,8 @@ class AnswerView {
     this.#root.append(this.#reasoning.element, this.#body, this.#note);
     el.append(this.#root);
     loadImagesOnDemand(this.#body, signal);
-    signal.addEventListener("abort", () => this.#freeze.hold());
+    // A view that goes at the end gives way to the finished answer; any other was closed by somebody.
+    signal.addEventListener("abort", () => this.#ended && this.#freeze.hold());
     this.#reset();
     this.#showState();
     this.#flush();
@@ -98,6 +100,7 @@ class AnswerView {
   }
 
   #end(): void {
+    this.#ended = true;
     for (const choice of this.#choices) choice.finish();
     this.#root.classList.remove("nbchat-running");
     if (this.#spoken) announce(`${this.#answer.label}: ${END[this.#answer.status] ?? "finished"}.`);
