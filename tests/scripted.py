@@ -163,7 +163,9 @@ class ScriptedServer:
     def error(self, status: int, body: Any, **headers: str) -> None:
         """Answer the next request with an error."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self._scripts.append(Reply([content], status, {name.replace("_", "-"): value for name, value in headers.items()}))
+        self._scripts.append(
+            Reply([content], status, {name.replace("_", "-"): value for name, value in headers.items()})
+        )
 
     def always(self, script: Script) -> None:
         """Answer every request that has no script of its own with what *script* makes of it."""
@@ -176,7 +178,9 @@ class ScriptedServer:
     def _answer(self, request: Request, texts: tuple[str, ...], finish: str = "stop", gate: Any = None) -> Reply:
         body = request.json
         if not body.get("stream"):
-            return Reply([json.dumps(completion(*texts, finish=finish)).encode()], headers={"content-type": "application/json"})
+            return Reply(
+                [json.dumps(completion(*texts, finish=finish)).encode()], headers={"content-type": "application/json"}
+            )
         events: list[Any] = []
         for index, text in enumerate(texts):
             events.append(chunk("", index=index, role="assistant"))

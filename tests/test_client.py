@@ -194,7 +194,13 @@ def test_a_refusal_is_one_sentence_with_the_servers_words(
     with pytest.raises(kind, match=r"Not like this\.") as caught:
         client.chat.completions.create(model="m", messages=QUESTION, stream=stream)
     error = caught.value
-    assert (error.kind, error.status, error.code, error.param, error.request_id) == ("status", status, "c", "model", "req-7")
+    assert (error.kind, error.status, error.code, error.param, error.request_id) == (
+        "status",
+        status,
+        "c",
+        "model",
+        "req-7",
+    )
 
 
 def test_retries_are_the_same_request(server: ScriptedServer):

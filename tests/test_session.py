@@ -33,7 +33,12 @@ def test_send_keeps_the_conversation(chat: Session, server: ScriptedServer):
     server.answer("By reading.")
     assert str(chat.send("What's Python?")) == "A language."
     assert chat.send("How to learn it?").text == "By reading."
-    assert [message["role"] for message in server.requests[1].json["messages"]] == ["system", "user", "assistant", "user"]
+    assert [message["role"] for message in server.requests[1].json["messages"]] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+    ]
     assert roles(chat) == "s:Be brief. u:What's Python? a:A language. u:How to learn it? a:By reading."
 
 
@@ -417,12 +422,23 @@ def test_without_streaming(chat: Session, server: ScriptedServer):
 def test_ten_thousand_messages(chat: Session, server: ScriptedServer):
     """A long conversation is walked without recursion, and still answers."""
     nodes = [
-        {"id": str(i), "parent": str(i - 1) if i else None, "turn": str(i // 2), "created": 0.0, "status": "done",
-         "message": {"role": ("user", "assistant")[i % 2], "content": str(i)}}
+        {
+            "id": str(i),
+            "parent": str(i - 1) if i else None,
+            "turn": str(i // 2),
+            "created": 0.0,
+            "status": "done",
+            "message": {"role": ("user", "assistant")[i % 2], "content": str(i)},
+        }
         for i in range(10_000)
     ]
-    data = {"nbchat": 1, "name": None, "system": None, "parameters": {"model": "m"},
-            "conversation": {"head": "9999", "nodes": nodes}}
+    data = {
+        "nbchat": 1,
+        "name": None,
+        "system": None,
+        "parameters": {"model": "m"},
+        "conversation": {"head": "9999", "nodes": nodes},
+    }
     long = Session.from_json(json.dumps(data), base_url=server.url)
     server.answer("still here")
     assert long.send("and?").text == "still here"

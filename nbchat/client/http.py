@@ -19,7 +19,7 @@ import httpx
 import msgspec
 
 from nbchat.client import portal
-from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, Secret, SecretHeaders, is_local_model
+from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, SecretHeaders, is_local_model
 from nbchat.client.retry import Retrying, delay, retry_after, worth_retrying
 from nbchat.embedded.transport import EmbeddedTransport
 from nbchat.errors import (
@@ -280,7 +280,7 @@ def _phases(timeout: Timeout) -> dict[str, float | None]:
         return phases
     if isinstance(timeout, httpx.Timeout):
         return {"connect": timeout.connect, "first_byte": timeout.read, "between_chunks": timeout.read}
-    given = dict(timeout) if isinstance(timeout, Mapping) else dict.fromkeys(phases, timeout)
+    given: dict[str, object] = dict(timeout) if isinstance(timeout, Mapping) else dict.fromkeys(phases, timeout)
     for name, seconds in given.items():
         if name not in phases:
             raise ConfigurationError(f"timeout has no phase {name!r}.", hint=f"The phases are {', '.join(phases)}.")
@@ -304,8 +304,8 @@ def _web_page(endpoint: Endpoint) -> ProtocolError:
 def _refusal(response: httpx.Response, body: bytes, endpoint: Endpoint) -> NbchatError:
     """Make the error for an answer whose status is not 200."""
     headers = response.headers
-    key = endpoint.api_key or Secret("")
-    error = read_error(response.status_code, body, headers.get("content-type", ""), censor=key.censor)
+    censor = endpoint.api_key.censor if endpoint.api_key is not None else str
+    error = read_error(response.status_code, body, headers.get("content-type", ""), censor=censor)
     error.request_id = headers.get("x-request-id")
     error.retry_after = retry_after(headers)
     if response.has_redirect_location:

@@ -119,7 +119,7 @@ def _number(
     return Field(check, float, help=help, flag=flag, control="slider", bounds=(low, high), step=step)
 
 
-def _integer(low: int | None, high: int | None, help: str, control: str = "number") -> Field:  # noqa: A002
+def _integer(low: int | None, high: int | None, help: str, flag: str | None = None) -> Field:  # noqa: A002
     def check(value: Any) -> int:
         try:
             whole = int(value) if not isinstance(value, bool) and value == int(value) else None
@@ -129,7 +129,7 @@ def _integer(low: int | None, high: int | None, help: str, control: str = "numbe
             raise ValueError(f"a whole number {_span(low, high)}".strip())
         return whole
 
-    return Field(check, int, help=help, control=control, bounds=(low, high), step=1)
+    return Field(check, int, help=help, flag=flag, control="number", bounds=(low, high), step=1)
 
 
 def _text(help: str, *choices: str, flag: str | None = None) -> Field:  # noqa: A002
@@ -229,7 +229,7 @@ class Parameters(HasTraits):
     frequency_penalty = _number(-2, 2, 0.1, "Above 0, tokens become less likely the more often they were used.")
     presence_penalty = _number(-2, 2, 0.1, "Above 0, tokens that were used at all become less likely.")
     stop = _stop_sequences("Texts at which the answer ends; they are not part of it.")
-    n = _integer(1, 128, "How many answers to give.")
+    n = _integer(1, 128, "How many answers to give.", flag="-n")
     seed = _integer(None, None, "With the same seed and parameters, models that can answer the same.")
     logprobs = _switch("Whether to give the probability of each token.")
     top_logprobs = _integer(0, 20, "How many likely tokens to give at each position; needs logprobs.")

@@ -98,6 +98,8 @@ class Session:
         self._last: Turn | None = None
         self._running: list[Turn] = []
         self._spent: list[Completion] = []
+        self._models: list[str] = []
+        self._models_of: Client | None = None
         self.parameters.observe(self._parameter_changed)
 
     # ---- asking ----------------------------------------------------------------------------------------------------
@@ -132,6 +134,7 @@ class Session:
         overrides: Mapping[str, Any] | None = None,
         *,
         parent: str | EllipsisType | None = ...,
+        system: str | None = None,
         cell: str | None = None,
         streamed: bool = True,
     ) -> Turn:
@@ -141,12 +144,13 @@ class Session:
             question: The user's message; ``None`` to answer the question *parent* again.
             overrides: Request fields for this turn only.
             parent: The node it follows; left out, wherever the head is when it starts.
+            system: The system message for this turn only.
             cell: The notebook cell that asks: its earlier turn on the way to the head is replaced.
             streamed: Whether the server is asked to stream.
         """
         parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides or {})}
         fields = {name: value for name, value in parameters.items() if value is not None}
-        turn = Turn(Asked(question, fields, parent, cell, streamed))
+        turn = Turn(Asked(question, fields, parent, cell, streamed, system))
         with self._lock:
             before, self._last = self._last, turn
             self._running.append(turn)
@@ -198,10 +202,10 @@ class Session:
     def messages(self) -> list[dict[str, Any]]:
         """Exactly the messages the next request would carry before its question, system message first."""
         with self._lock:
-            return self._messages(self._conversation.head)
+            return self._messages(self._conversation.head, self._system)
 
-    def _messages(self, head: str | None) -> list[dict[str, Any]]:
-        system = [{"role": "system", "content": self._system}] if self._system else []
+    def _messages(self, head: str | None, text: str | None) -> list[dict[str, Any]]:
+        system = [{"role": "system", "content": text}] if text else []
         return plain(system + self._conversation.messages(head))  # type: ignore[no-any-return]  # a list stays one
 
     @property
@@ -326,6 +330,20 @@ class Session:
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
 
+    def known_models(self) -> list[str]:
+        """Return the models that the endpoint offers as far as they are known; they are asked for in the background."""
+        client = self.client
+        if client is not self._models_of and not client.endpoint.embedded:
+            self._models_of = client
+            portal.start(self._learn_models(client))
+        return list(self._models)
+
+    async def _learn_models(self, client: Client) -> None:
+        try:
+            self._models = [model.id for model in await client.http.models()]
+        except NbchatError:  # a server without a list; the models can still be typed
+            self._models = []
+
     # ---- watching --------------------------------------------------------------------------------------------------
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
@@ -420,13 +438,13 @@ class Session:
             client = self.client
             with self._lock:
                 parent = self._parent_of(turn.asked)
-                messages = self._messages(parent)
+                messages = self._messages(parent, turn.asked.system or self._system)
             if turn.asked.question is not None:
                 messages.append(plain(turn.asked.question))
             body = await self._body(client, messages, turn.asked)
             turn.started(Endpoint(EMBEDDED_URL) if is_local_model(body.get("model")) else client.endpoint)
             self._events.emit(TurnStarted(turn))
-            options = Options(notice=lambda notice: self._events.emit(TurnNoticed(turn, notice)))
+            options = Options(notice=lambda notice: self._notice(turn, notice))
             if turn.asked.streamed:
                 streaming = {**body, "stream": True, "stream_options": {"include_usage": True}}
                 async for chunks in client.http.stream(streaming, options):
@@ -451,6 +469,10 @@ class Session:
         if pieces:
             self._events.emit(TextAdded(turn, tuple(pieces)))
 
+    def _notice(self, turn: Turn, notice: object) -> None:
+        turn.notice = str(notice)
+        self._events.emit(TurnNoticed(turn, notice))
+
     def _parent_of(self, asked: Asked) -> str | None:
         if not isinstance(asked.parent, EllipsisType):
             return asked.parent
@@ -469,7 +491,7 @@ class Session:
     @staticmethod
     async def _only_model(client: Client) -> str:
         """Ask a server that serves one model which it is."""
-        models = [model.id for model in await client.http.models()]
+        models: list[str] = [model.id for model in await client.http.models()]
         if len(models) == 1:
             return models[0]
         some = ", ".join(models[:5]) + (", …" if len(models) > 5 else "")
@@ -507,7 +529,7 @@ class Session:
                 parent,
                 choice.message.to_dict(),
                 **shared,
-                status=status,  # type: ignore[arg-type]  # narrowed one line above
+                status=status,
                 finish_reason=choice.finish_reason,
                 model=completion.model or None,
                 usage=completion.usage.to_dict() if completion.usage and number == 0 else None,

@@ -30,6 +30,7 @@ class Asked:
         parent: Where in the conversation it belongs; ``Ellipsis`` for wherever the head is when it starts.
         cell: The notebook cell that asked; its earlier turn on the way to the head is replaced.
         streamed: Whether the server is asked to stream.
+        system: The system message in place of the session's.
     """
 
     question: Mapping[str, Any] | None
@@ -37,6 +38,7 @@ class Asked:
     parent: str | EllipsisType | None = ...
     cell: str | None = None
     streamed: bool = True
+    system: str | None = None
 
 
 class Turn:
@@ -50,6 +52,7 @@ class Turn:
         asked: What was asked, and how.
         status: ``queued``, ``running``, ``done``, ``cancelled`` or ``failed``.
         error: What went wrong, when it failed.
+        notice: One line about what goes on while no text comes: a retry, a download.
         created: When it was asked, in seconds since 1970.
         first_text: When the first piece came, in the same seconds; ``None`` before.
         ended: When it ended, in the same seconds; ``None`` before.
@@ -66,6 +69,7 @@ class Turn:
         self.status: Literal["queued", "running", "done", "cancelled", "failed"] = "queued"
         self.error: NbchatError | None = None
         self.created = time.time()
+        self.notice = ""
         self.first_text: float | None = None
         self.ended: float | None = None
         self.pieces: Feed[Piece] = Feed()
@@ -96,6 +100,11 @@ class Turn:
         if self._endpoint is None or not self._accumulator.started:
             return None
         return Completion(self._accumulator.completion(), self._endpoint)
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The server that answers; ``None`` until the turn runs."""
+        return self._endpoint
 
     @property
     def running(self) -> bool:

@@ -191,7 +191,9 @@ class Accumulator:
     @property
     def started(self) -> bool:
         """Whether any answer has text, reasoning or tool calls yet."""
-        return any(a.content or a.reasoning or a.calls or a.refusal or a.function for a in self._answers.copy().values())
+        return any(
+            a.content or a.reasoning or a.calls or a.refusal or a.function for a in self._answers.copy().values()
+        )
 
     def text(self, choice: int = 0) -> str:
         """Return the text of one answer as far as it has come."""

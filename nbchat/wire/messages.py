@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from nbchat.wire.values import Value, many
@@ -175,5 +176,5 @@ class ModelList(Value):
 
     _readers: ClassVar = {"data": many(Model)}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Model]:
         return iter(self.data)

@@ -1,0 +1,130 @@
+"""What a notebook keeps of a turn: Markdown, readable text, and a record that the session can be rebuilt from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nbchat.client.endpoint import is_local_model
+from nbchat.jupyter.options import Format
+from nbchat.session.code import code_blocks
+from nbchat.session.markdown import plain_text, safe_markdown
+from nbchat.session.turn import Turn
+from nbchat.wire.messages import content_text
+from nbchat.wire.values import plain
+
+__all__ = ["bundle", "notes"]
+
+_RECORD_VERSION = 1
+
+# Finish reasons other than "stop", in words a person has.
+_REASONS = {
+    "length": "cut off at max_tokens",
+    "content_filter": "withheld by the server's content filter",
+    "tool_calls": "the model asks for tools",
+    "function_call": "the model asks for a function",
+}
+
+
+def notes(turn: Turn) -> list[str]:
+    """Return what is to be said under an answer, in plain words: how it ended, if not of itself, and who gave it."""
+    completion = turn.completion
+    said = []
+    if turn.status == "cancelled":
+        said.append("stopped")
+    elif turn.status == "failed":
+        said.append("broke off here")
+    elif completion is not None:
+        reasons = {choice.finish_reason for choice in completion.choices if choice.finish_reason not in (None, "stop")}
+        said += sorted(_REASONS.get(reason, reason) for reason in reasons)
+    asked = turn.asked.parameters.get("model")
+    by_default = turn.endpoint is not None and not turn.endpoint.chosen
+    if completion is not None and by_default and asked and not is_local_model(asked):
+        said.append(f"answered by {completion.model}, not {asked}")
+    return said
+
+
+def bundle(
+    turn: Turn, form: Format = "markdown", *, session: str | None = None
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the MIME bundle of a turn that has ended, and its metadata.
+
+    Args:
+        turn: The turn.
+        form: How the answer is shown: ``markdown``, ``text``, ``code`` (its code blocks only) or ``json``.
+        session: The session's name, for the record.
+
+    Returns:
+        ``text/markdown`` that is safe wherever it is rendered (left out with ``text``) and ``text/plain``; as metadata
+        the record of the turn under ``nbchat``.
+    """
+    completion = turn.completion
+    below = "; ".join(notes(turn))
+    texts = (
+        []
+        if completion is None
+        else [content_text(c.message.content) or c.message.refusal or "" for c in completion.choices]
+    )
+    texts = [_shaped(text, form) for text in texts]
+    data = {"text/plain": _under(_headed([plain_text(text) for text in texts]), f"[{below}]" if below else "")}
+    if form != "text" and texts:
+        data["text/markdown"] = _under(
+            _headed([safe_markdown(text) for text in texts]), f"*[{safe_markdown(below)}]*" if below else ""
+        )
+    return data, {"nbchat": _record(turn, session)}
+
+
+def _shaped(text: str, form: Format) -> str:
+    """Return an answer in the form asked for; what has no such form stays as it is."""
+    if form == "code":
+        blocks = code_blocks(text)
+        return "\n\n".join(_fenced(block.source, block.language) for block in blocks) if blocks else text
+    if form == "json":
+        try:
+            return _fenced(json.dumps(json.loads(text), indent=2, ensure_ascii=False), "json")
+        except (ValueError, RecursionError):
+            return text
+    return text
+
+
+def _fenced(source: str, language: str) -> str:
+    fence = "```"
+    while fence in source:
+        fence += "`"
+    return f"{fence}{language}\n{source.rstrip()}\n{fence}"
+
+
+def _headed(texts: list[str]) -> str:
+    if len(texts) < 2:
+        return "".join(texts)
+    return "\n\n".join(f"**Choice {number} of {len(texts)}**\n\n{text}" for number, text in enumerate(texts, 1))
+
+
+def _under(text: str, note: str) -> str:
+    return f"{text}\n\n{note}" if text and note else text or note
+
+
+def _record(turn: Turn, session: str | None) -> dict[str, Any]:
+    """Return the turn as a machine reads it: enough to put it back into a session. No key and no address is in it."""
+    completion = turn.completion
+    record: dict[str, Any] = {
+        "version": _RECORD_VERSION,
+        "session": session,
+        "turn": turn.id,
+        "status": turn.status,
+        "created": turn.created,
+        "parameters": dict(turn.asked.parameters),
+        "question": plain(turn.asked.question),
+    }
+    if completion is not None:
+        record |= {
+            "model": completion.model,
+            "answers": [
+                {"message": choice.message.to_dict(), "finish_reason": choice.finish_reason}
+                for choice in completion.choices
+            ],
+            "usage": completion.usage.to_dict() if completion.usage else None,
+        }
+    if turn.error is not None:
+        record["error"] = str(turn.error)
+    return {name: value for name, value in record.items() if value is not None}

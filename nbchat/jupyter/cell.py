@@ -1,0 +1,198 @@
+"""Drawing a turn in a cell's output while it streams, in whatever is there to draw in.
+
+In a notebook the text goes to a small widget as deltas, some thirty times a second, so that an answer costs what it is
+long; when it ends, the output becomes Markdown that needs no widget. In a terminal the text is printed as it comes.
+Where nobody watches (nbclient, papermill), the finished output is shown at once.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import threading
+from typing import Any, Literal, Protocol
+
+from nbchat.jupyter.bundle import bundle, notes
+from nbchat.jupyter.options import Format
+from nbchat.session.markdown import plain_text
+from nbchat.session.turn import Turn
+from nbchat.wire.accumulator import Piece
+
+__all__ = ["Interrupted", "View", "show", "show_in_background", "surroundings"]
+
+# Seconds between two updates of what is drawn: as often as an eye tells apart, and far below the thousand messages a
+# second above which Jupyter's server drops some.
+_FRAME = 1 / 30
+# Seconds between two looks for something to say while no text has come.
+_GLANCE = 0.1
+# How long a stopped turn has to close its connection and settle, in seconds, before the prompt comes back anyway.
+_SETTLE = 0.8
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user interrupted a cell that was answering: shown as one line, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["Stopped. What had arrived is kept."]
+
+
+class View(Protocol):
+    """Somewhere to draw a turn."""
+
+    def note(self, text: str) -> None:
+        """Say one line about what goes on while there is nothing else to see."""
+
+    def add(self, pieces: list[Piece]) -> None:
+        """Draw more text."""
+
+    def finish(self, turn: Turn) -> None:
+        """Make what is drawn what is kept."""
+
+
+def surroundings() -> Literal["notebook", "unattended", "terminal"]:
+    """Tell what there is to draw in.
+
+    A kernel whose request does not allow input has nobody in front of it: nbclient and papermill say so, and every
+    notebook says the opposite.
+    """
+    shell = _shell()
+    if shell is None or not hasattr(shell, "kernel"):
+        return "terminal"
+    request = shell.get_parent() or {}
+    return "notebook" if request.get("content", {}).get("allow_stdin", True) else "unattended"
+
+
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def _view(turn: Turn, form: Format, session: str | None, *, live: bool) -> View:
+    where = surroundings()
+    if where == "terminal":
+        return _Terminal(form, live=live)
+    if where == "notebook" and live and form in ("markdown", "text"):
+        from nbchat.jupyter.live import LiveView
+
+        return LiveView(turn, form, session)
+    return _Finished(form, session)
+
+
+def show(
+    turn: Turn, form: Format = "markdown", *, session: str | None = None, live: bool = True, note: str = ""
+) -> None:
+    """Draw a turn until it has ended.
+
+    Args:
+        turn: The turn.
+        form: How the answer is shown.
+        session: The session's name, for the record that is kept.
+        live: Whether to draw while it streams.
+        note: One line to say first.
+
+    Raises:
+        Interrupted: The user interrupted; the turn is stopped and what had arrived is kept.
+        NbchatError: The turn failed.
+    """
+    view = _view(turn, form, session, live=live)
+    if note:
+        view.note(note)
+    try:
+        _follow(turn, view)
+    except KeyboardInterrupt:
+        turn.cancel()
+        turn.wait(_SETTLE)
+        view.finish(turn)
+        raise Interrupted from None
+    view.finish(turn)
+    if turn.error is not None:
+        raise turn.error
+
+
+def show_in_background(turn: Turn, form: Format = "markdown", *, session: str | None = None, note: str = "") -> None:
+    """Draw a turn in this cell's output while the notebook goes on; a failure is drawn too."""
+    view = _view(turn, form, session, live=True)
+    if note:
+        view.note(note)
+    # The context says to which cell a kernel's output belongs.
+    context = contextvars.copy_context()
+
+    def draw() -> None:
+        _follow(turn, view)
+        view.finish(turn)
+
+    threading.Thread(target=context.run, args=(draw,), name="nbchat-view", daemon=True).start()
+
+
+def _follow(turn: Turn, view: View) -> None:
+    """Hand what arrives to the view, all that is there at once, until the turn has ended."""
+    seen, told = 0, ""
+    while True:
+        turn.pieces.wait(seen, _FRAME if seen else _GLANCE)
+        pieces = turn.pieces.since(seen)
+        if pieces:
+            seen += len(pieces)
+            view.add(pieces)
+            # Whatever comes within a frame is drawn together.
+            turn.wait(_FRAME)
+        elif not turn.running:
+            return
+        if turn.notice != told:
+            told = turn.notice
+            view.note(told)
+
+
+class _Finished:
+    """Shows nothing until the turn has ended."""
+
+    def __init__(self, form: Format, session: str | None) -> None:
+        self._form = form
+        self._session = session
+
+    def note(self, text: str) -> None:
+        """Nobody is there to read it."""
+
+    def add(self, pieces: list[Piece]) -> None:
+        """Nobody is there to watch."""
+
+    def finish(self, turn: Turn) -> None:
+        from IPython.display import display
+
+        if turn.completion is not None:
+            data, metadata = bundle(turn, self._form, session=self._session)
+            display(data, metadata=metadata, raw=True)
+
+
+class _Terminal:
+    """Prints the text as it comes."""
+
+    def __init__(self, form: Format, *, live: bool) -> None:
+        self._form = form
+        self._live = live and form in ("markdown", "text")
+        self._printed = False
+
+    def note(self, text: str) -> None:
+        if text:
+            sys.stderr.write(f"[{plain_text(text)}]\n")
+
+    def add(self, pieces: list[Piece]) -> None:
+        # The other answers to the same question come whole, when this one has ended.
+        text = "".join(piece.text for piece in pieces if piece.choice == 0 and piece.kind == "text")
+        if self._live and text:
+            self._print(plain_text(text))
+
+    def finish(self, turn: Turn) -> None:
+        completion = turn.completion
+        if completion is None:
+            return
+        if self._printed and len(completion.choices) < 2:
+            below = notes(turn)
+            self._print(f"\n\n[{'; '.join(below)}]\n" if below else "\n")
+        else:
+            data, _ = bundle(turn, self._form)
+            self._print(("\n\n" if self._printed else "") + data["text/plain"] + "\n")
+
+    def _print(self, text: str) -> None:
+        self._printed = True
+        sys.stdout.write(text)
+        sys.stdout.flush()

@@ -1,0 +1,315 @@
+"""``%%chat`` asks, ``%chat`` manages: the session's door in a notebook's cells."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.display import display
+from traitlets import TraitError
+
+from nbchat.errors import ConfigurationError, NbchatError
+from nbchat.jupyter.options import CellOptions, option_help, read_options
+
+if TYPE_CHECKING:
+    from nbchat.session.session import Session
+
+__all__ = ["SUBCOMMANDS", "ChatMagics"]
+
+# What %chat can do: name, arguments, meaning. The methods below are named after it.
+SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "status": ("", "the session, its endpoint and model, where the key came from, tokens and cost"),
+    "models": ("", "the models that the endpoint offers"),
+    "set": ("NAME VALUE", "set a request field of the session, such as: set temperature 0.2"),
+    "unset": ("NAME", "take a request field out of the session's requests"),
+    "system": ("[TEXT]", "show or set the system message; system none removes it"),
+    "history": ("", "the conversation up to here"),
+    "undo": ("", "take the last turn back"),
+    "clear": ("", "begin a new conversation; undo brings the old one back"),
+    "regenerate": ("", "ask the last question again"),
+    "fix": ("[WORDS]", "ask what was wrong with the last cell that failed"),
+    "use": ("NAME", "make a session the one that cells ask"),
+    "sessions": ("", "the names of all sessions"),
+    "export": ("FILE", "write the conversation to a .md or .json file"),
+    "usage": ("", "tokens used and what they cost"),
+    "stop": ("", "stop what is running"),
+    "help": ("", "this list"),
+}
+
+
+@magics_class
+class ChatMagics(Magics):
+    """The two magics, on one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._shell = shell
+        # The source and the error of the last cell that failed, for %chat fix.
+        self._failed: tuple[str, BaseException] | None = None
+        shell.events.register("post_run_cell", self._remember_failure)
+
+    def close(self) -> None:
+        """Let the shell go, when the extension is unloaded."""
+        self._shell.events.unregister("post_run_cell", self._remember_failure)
+
+    @no_var_expand
+    @line_cell_magic
+    def chat(self, line: str, cell: str | None = None) -> None:
+        """Ask a language model, or manage the conversation; the docstring a user sees is put in below."""
+        try:
+            if cell is None:
+                self._manage(line)
+            else:
+                self._ask(read_options(line), cell)
+        except NbchatError as error:
+            raise _in_one_sentence(error) from None
+        except TraitError as error:
+            raise _in_one_sentence(ConfigurationError(f"%chat: {error}")) from None
+
+    # ---- %%chat ----
+
+    def _ask(self, options: CellOptions, source: str) -> None:
+        from nbchat.jupyter.template import expand
+        from nbchat.session.registry import get_session
+
+        content = source.strip("\n") if options.raw else expand(source.strip("\n"), self._shell.user_ns)
+        if not content or (isinstance(content, str) and not content.strip()):
+            raise ConfigurationError("%%chat: the question is empty.", hint="Write it in the lines below.")
+        session = get_session(options.session)
+        turn = session.ask(
+            {"role": "user", "content": content},
+            options.parameters,
+            system=options.system,
+            cell=None if options.append else self._cell_id(),
+            streamed=options.stream,
+        )
+        self._show(session, turn, options)
+
+    def _show(self, session: Session, turn: Any, options: CellOptions) -> None:
+        from nbchat.client.endpoint import default_notice
+        from nbchat.jupyter.cell import show, show_in_background
+
+        note = default_notice(session.endpoint, options.parameters.get("model") or session.parameters.model) or ""
+        if options.background:
+            if options.out:
+                self._shell.user_ns[options.out] = turn
+            show_in_background(turn, options.format, session=session.name, note=note)
+            return
+        try:
+            show(turn, options.format, session=session.name, live=options.stream, note=note)
+        finally:
+            if options.out and turn.completion is not None:
+                self._shell.user_ns[options.out] = turn.completion
+
+    def _cell_id(self) -> str | None:
+        """Return the identifier of the cell that runs, where the front end tells it."""
+        request = self._shell.get_parent() if hasattr(self._shell, "get_parent") else None
+        found = ((request or {}).get("metadata") or {}).get("cellId")
+        return found if isinstance(found, str) else None
+
+    # ---- %chat ----
+
+    def _manage(self, line: str) -> None:
+        command, _, rest = line.strip().partition(" ")
+        command = command or "help"
+        if command not in SUBCOMMANDS:
+            raise ConfigurationError(f"%chat: there is no {command!r}.", hint="%chat help shows what there is.")
+        rest = rest.strip()
+        wants, _ = SUBCOMMANDS[command]
+        if rest and not wants:
+            raise ConfigurationError(f"%chat {command} takes no words after it.")
+        if not rest and wants and not wants.startswith("["):
+            raise ConfigurationError(f"%chat {command} needs {wants}.")
+        method: Callable[..., None] = getattr(self, f"_{command}")
+        if wants:
+            method(rest)
+        else:
+            method()
+
+    @property
+    def _session(self) -> Session:
+        from nbchat.session.registry import get_session
+
+        return get_session()
+
+    def _status(self) -> None:
+        session = self._session
+        endpoint = session.endpoint
+        key = f"key from {endpoint.key_source}" if endpoint.key_source else "no key"
+        turn = session.turn
+        last = [f"last error: {turn.error}"] if turn is not None and turn.error else []
+        _say(
+            f"session: {session.name}, {len(session.messages)} messages",
+            f"endpoint: {endpoint.name}" + ("" if endpoint.embedded else f" ({key})"),
+            f"model: {session.model or 'the only one the endpoint has'}",
+            f"parameters: {_listed(session.parameters.to_dict()) or 'none set'}",
+            f"system: {session.system or 'none'}",
+            self._usage_line(session),
+            *last,
+        )
+
+    def _models(self) -> None:
+        session = self._session
+        _say(*(model.id for model in session.client.models.list()))
+
+    def _set(self, words: str) -> None:
+        from nbchat.session.parameters import fields
+
+        name, _, text = words.partition(" ")
+        name = name.lstrip("-").replace("-", "_")
+        if name not in fields():
+            raise ConfigurationError(
+                f"%chat set: there is no request field {name!r}.", hint=f"There are: {', '.join(fields())}."
+            )
+        if not text.strip():
+            raise ConfigurationError(f"%chat set {name} needs a value.")
+        text = text.strip()
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            text = text[1:-1]
+        setattr(self._session.parameters, name, fields()[name].parse(text))
+        _say(f"{name} = {getattr(self._session.parameters, name)!r}")
+
+    def _unset(self, words: str) -> None:
+        from nbchat.session.parameters import fields
+
+        name = words.lstrip("-").replace("-", "_")
+        if name not in fields():
+            raise ConfigurationError(f"%chat unset: there is no request field {name!r}.")
+        setattr(self._session.parameters, name, None)
+        _say(f"{name} is not sent")
+
+    def _system(self, text: str) -> None:
+        session = self._session
+        if text:
+            session.system = None if text.lower() == "none" else text.strip("\"'")
+        _say(session.system or "no system message")
+
+    def _history(self) -> None:
+        session = self._session
+        markdown = session.to_markdown()
+        if not session.messages:
+            _say("nothing was said yet")
+            return
+        plain = "\n\n".join(f"[{m['role']}]\n{_content(m)}" for m in session.messages)
+        display({"text/markdown": markdown, "text/plain": plain}, raw=True)
+
+    def _undo(self) -> None:
+        done = self._session.undo()
+        _say(f"{len(self._session.messages)} messages are left" if done else "there is nothing to take back")
+
+    def _clear(self) -> None:
+        self._session.clear()
+        _say("a new conversation begins; %chat undo brings the old one back")
+
+    def _regenerate(self) -> None:
+        session = self._session
+        self._show(session, session.regenerate(), CellOptions())
+
+    def _fix(self, words: str) -> None:
+        if self._failed is None:
+            raise ConfigurationError("%chat fix: no cell has failed yet.")
+        source, error = self._failed
+        told = "".join(traceback.format_exception_only(error)).strip()
+        question = (
+            f"This cell of my notebook failed:\n\n```python\n{source.strip()}\n```\n\nThe error was:\n\n```\n{told}\n```\n\n"
+            f"{words or 'What is wrong, and what should the cell be?'}"
+        )
+        session = self._session
+        turn = session.ask({"role": "user", "content": question}, cell=self._cell_id())
+        self._show(session, turn, CellOptions())
+
+    def _use(self, name: str) -> None:
+        from nbchat.session.registry import use_session
+
+        session = use_session(name.strip("\"'"))
+        _say(f"cells now ask {session.name} ({len(session.messages)} messages)")
+
+    def _sessions(self) -> None:
+        from nbchat.session.registry import get_session, session_names
+
+        current = self._session
+        _say(*(f"{'*' if get_session(name) is current else ' '} {name}" for name in session_names()))
+
+    def _export(self, words: str) -> None:
+        path = Path(words.strip("\"'")).expanduser()
+        session = self._session
+        if path.suffix not in (".md", ".json"):
+            raise ConfigurationError(
+                f"%chat export writes .md or .json, not {path.suffix or 'a file without an ending'!r}."
+            )
+        text = session.to_markdown() if path.suffix == ".md" else session.to_json(indent=1)
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+        else:
+            _say(f"{len(session.messages)} messages written to {path}")
+            return
+        raise ConfigurationError(f"%chat export: {path} can't be written: {reason}.")
+
+    def _usage(self) -> None:
+        _say(self._usage_line(self._session))
+
+    @staticmethod
+    def _usage_line(session: Session) -> str:
+        usage, cost = session.usage, session.cost
+        price = "price not known" if cost is None else f"${cost:.4f}"
+        return f"usage: {usage.prompt_tokens} prompt + {usage.completion_tokens} completion tokens, {price}"
+
+    def _stop(self) -> None:
+        self._session.stop()
+
+    def _help(self) -> None:
+        width = max(len(f"{name} {words}") for name, (words, _) in SUBCOMMANDS.items())
+        _say(
+            "%%chat [options] with the question in the lines below; %%chat? shows the options. And:",
+            *(f"  %chat {f'{name} {words}'.ljust(width)}  {meaning}" for name, (words, meaning) in SUBCOMMANDS.items()),
+        )
+
+    # ---- what the shell tells ----
+
+    def _remember_failure(self, result: Any) -> None:
+        error = result.error_in_exec or result.error_before_exec
+        if error is not None and result.info is not None and not isinstance(error, NbchatError | KeyboardInterrupt):
+            self._failed = (result.info.raw_cell, error)
+
+
+ChatMagics.chat.__doc__ = f"""Ask a language model (%%chat), or manage the conversation (%chat).
+
+    %%chat -m gpt-4o-mini -t 0.7 --max-tokens 200 --stop "6." --system "You are terse." --out answer
+    Summarise {{{{df.describe()}}}} in two sentences.
+
+The answer streams into the output. {{{{expression}}}} is replaced by the value of a Python expression of the notebook;
+single braces are left alone. Running the cell again replaces its turn in the conversation; --append asks at the end.
+
+{option_help()}
+%chat followed by one of these manages the conversation:
+
+{chr(10).join(f"  {name} {words}".ljust(24) + f"  {meaning}" for name, (words, meaning) in SUBCOMMANDS.items())}
+"""
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
+
+
+def _content(message: dict[str, Any]) -> str:
+    from nbchat.session.markdown import plain_text
+    from nbchat.wire.messages import content_text
+
+    return plain_text(content_text(message.get("content")))
+
+
+def _in_one_sentence(error: NbchatError) -> NbchatError:
+    """Have IPython show an error as what it says, without the frames of our own code."""
+    name = type(error).__name__
+    error._render_traceback_ = lambda: [f"\x1b[31m{name}\x1b[0m: {error}"]  # type: ignore[attr-defined]
+    return error
