@@ -24,13 +24,14 @@ export interface Widget {
   render(props: RenderProps): void;
 }
 
-/** Listens until the signal says that it is over. */
+/** Listens to several events until the signal says that it is over. */
 export function listen(
   model: Model,
-  event: string,
   signal: AbortSignal,
-  callback: (message: unknown) => void,
+  handlers: Record<string, (message: unknown) => void>,
 ): void {
-  model.on(event, callback);
-  signal.addEventListener("abort", () => model.off(event, callback));
+  for (const [event, handler] of Object.entries(handlers)) model.on(event, handler);
+  signal.addEventListener("abort", () => {
+    for (const [event, handler] of Object.entries(handlers)) model.off(event, handler);
+  });
 }

@@ -14,8 +14,7 @@ export function connect(model: Model, signal: AbortSignal): Answer {
   const send = (message: ToPython) => model.send(message);
   const askForSnapshot = snapshotRequests(send);
 
-  listen(model, "msg:custom", signal, (content) => {
-    const message = content as FromPython;
+  const hear = (message: FromPython) => {
     if (message.type === "delta") {
       if (!answer.applyDelta(message)) askForSnapshot();
     } else if (message.type === "snapshot") {
@@ -24,18 +23,20 @@ export function connect(model: Model, signal: AbortSignal): Answer {
     } else if (message.type === "finishing") {
       answer.announceEnd();
     }
-  });
-  listen(model, "change:texts", signal, () => answer.applySnapshot(readTraits(model)));
-  for (const name of ["status", "note"] as const) {
-    listen(model, `change:${name}`, signal, () => answer.setState({ [name]: readTraits(model)[name] }));
-  }
+  };
   const end = () => {
     const { final } = readTraits(model);
     if (!final?.data) return;
     answer.setState({ final });
     void settle(model, final, signal).then((settled) => settled && send({ type: "settled" }));
   };
-  listen(model, "change:final", signal, end);
+  listen(model, signal, {
+    "msg:custom": (message) => hear(message as FromPython),
+    "change:texts": () => answer.applySnapshot(readTraits(model)),
+    "change:status": () => answer.setState({ status: readTraits(model).status }),
+    "change:note": () => answer.setState({ note: readTraits(model).note }),
+    "change:final": end,
+  });
 
   // A restored model: what came between Python's reply and now may be missing. Nothing here waits.
   if (isRunning(traits.status) && traits.seq > 0) askForSnapshot();
