@@ -10,6 +10,7 @@ from nbchat.jupyter.options import Format
 from nbchat.session.code import code_blocks
 from nbchat.session.markdown import plain_text, safe_markdown
 from nbchat.session.turn import Turn
+from nbchat.wire.decode import without_surrogates
 from nbchat.wire.messages import content_text
 from nbchat.wire.values import plain
 
@@ -45,7 +46,7 @@ def notes(turn: Turn) -> list[str]:
 
 
 def bundle(
-    turn: Turn, form: Format = "markdown", *, session: str | None = None
+    turn: Turn, form: Format = "markdown", *, session: str | None = None, note: str = ""
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the MIME bundle of a turn that has ended, and its metadata.
 
@@ -53,21 +54,24 @@ def bundle(
         turn: The turn.
         form: How the answer is shown: ``markdown``, ``text``, ``code`` (its code blocks only) or ``json``.
         session: The session's name, for the record.
+        note: One more line to say below the answer.
 
     Returns:
         ``text/markdown`` that is safe wherever it is rendered (left out with ``text``) and ``text/plain``; as metadata
         the record of the turn under ``nbchat``.
     """
     completion = turn.completion
-    below = "; ".join(notes(turn))
+    below = "; ".join([*notes(turn), *([note] if note else [])])
     texts = (
         []
         if completion is None
         else [content_text(c.message.content) or c.message.refusal or "" for c in completion.choices]
     )
     texts = [_shaped(text, form) for text in texts]
-    data = {"text/plain": _under(_headed([plain_text(text) for text in texts]), f"[{below}]" if below else "")}
-    if form != "text" and texts:
+    data = {
+        "text/plain": _under(_headed([plain_text(text) for text in texts]), f"[{plain_text(below)}]" if below else "")
+    }
+    if form != "text" and (texts or below):
         data["text/markdown"] = _under(
             _headed([safe_markdown(text) for text in texts]), f"*[{safe_markdown(below)}]*" if below else ""
         )
@@ -127,4 +131,5 @@ def _record(turn: Turn, session: str | None) -> dict[str, Any]:
         }
     if turn.error is not None:
         record["error"] = str(turn.error)
-    return {name: value for name, value in record.items() if value is not None}
+    # A question may hold half a character, such as a file name that is no UTF-8; a notebook's message can't.
+    return without_surrogates({name: value for name, value in record.items() if value is not None})  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ import threading
 from typing import Any, Literal, Protocol
 
 from nbchat.jupyter.bundle import bundle, notes
-from nbchat.jupyter.options import Format
+from nbchat.jupyter.options import Drawing
 from nbchat.session.markdown import plain_text
 from nbchat.session.turn import Turn
 from nbchat.wire.accumulator import Piece
@@ -45,8 +45,8 @@ class View(Protocol):
     def add(self, pieces: list[Piece]) -> None:
         """Draw more text."""
 
-    def finish(self, turn: Turn) -> None:
-        """Make what is drawn what is kept."""
+    def finish(self, turn: Turn, note: str) -> None:
+        """Make what is drawn what is kept, with a note below it."""
 
 
 def surroundings() -> Literal["notebook", "unattended", "terminal"]:
@@ -67,59 +67,55 @@ def _shell() -> Any:
     return ipython.get_ipython() if ipython is not None else None
 
 
-def _view(turn: Turn, form: Format, session: str | None, *, live: bool) -> View:
+def _view(turn: Turn, drawing: Drawing) -> View:
     where = surroundings()
     if where == "terminal":
-        return _Terminal(form, live=live)
-    if where == "notebook" and live and form in ("markdown", "text"):
+        view: View = _Terminal(drawing)
+    elif where == "notebook" and drawing.live and drawing.form in ("markdown", "text"):
         from nbchat.jupyter.live import LiveView
 
-        return LiveView(turn, form, session)
-    return _Finished(form, session)
+        view = LiveView(turn, drawing)
+    else:
+        view = _Finished(drawing)
+    if drawing.note:
+        view.note(drawing.note)
+    return view
 
 
-def show(
-    turn: Turn, form: Format = "markdown", *, session: str | None = None, live: bool = True, note: str = ""
-) -> None:
+def show(turn: Turn, drawing: Drawing | None = None) -> None:
     """Draw a turn until it has ended.
 
     Args:
         turn: The turn.
-        form: How the answer is shown.
-        session: The session's name, for the record that is kept.
-        live: Whether to draw while it streams.
-        note: One line to say first.
+        drawing: How it is drawn.
 
     Raises:
         Interrupted: The user interrupted; the turn is stopped and what had arrived is kept.
         NbchatError: The turn failed.
     """
-    view = _view(turn, form, session, live=live)
-    if note:
-        view.note(note)
+    drawing = drawing or Drawing()
+    view = _view(turn, drawing)
     try:
         _follow(turn, view)
     except KeyboardInterrupt:
         turn.cancel()
         turn.wait(_SETTLE)
-        view.finish(turn)
+        view.finish(turn, drawing.note)
         raise Interrupted from None
-    view.finish(turn)
+    view.finish(turn, drawing.note)
     if turn.error is not None:
         raise turn.error
 
 
-def show_in_background(turn: Turn, form: Format = "markdown", *, session: str | None = None, note: str = "") -> None:
-    """Draw a turn in this cell's output while the notebook goes on; a failure is drawn too."""
-    view = _view(turn, form, session, live=True)
-    if note:
-        view.note(note)
+def show_in_background(turn: Turn, drawing: Drawing) -> None:
+    """Draw a turn in this cell's output while the notebook goes on; there is no cell left to fail, so a failure is told there."""
+    view = _view(turn, drawing)
     # The context says to which cell a kernel's output belongs.
     context = contextvars.copy_context()
 
     def draw() -> None:
         _follow(turn, view)
-        view.finish(turn)
+        view.finish(turn, str(turn.error) if turn.error else drawing.note)
 
     threading.Thread(target=context.run, args=(draw,), name="nbchat-view", daemon=True).start()
 
@@ -131,6 +127,8 @@ def _follow(turn: Turn, view: View) -> None:
         turn.pieces.wait(seen, _FRAME if seen else _GLANCE)
         pieces = turn.pieces.since(seen)
         if pieces:
+            if not seen:
+                view.note("")
             seen += len(pieces)
             view.add(pieces)
             # Whatever comes within a frame is drawn together.
@@ -145,9 +143,8 @@ def _follow(turn: Turn, view: View) -> None:
 class _Finished:
     """Shows nothing until the turn has ended."""
 
-    def __init__(self, form: Format, session: str | None) -> None:
-        self._form = form
-        self._session = session
+    def __init__(self, drawing: Drawing) -> None:
+        self._drawing = drawing
 
     def note(self, text: str) -> None:
         """Nobody is there to read it."""
@@ -155,20 +152,20 @@ class _Finished:
     def add(self, pieces: list[Piece]) -> None:
         """Nobody is there to watch."""
 
-    def finish(self, turn: Turn) -> None:
+    def finish(self, turn: Turn, note: str) -> None:
         from IPython.display import display
 
-        if turn.completion is not None:
-            data, metadata = bundle(turn, self._form, session=self._session)
+        if turn.completion is not None or note:
+            data, metadata = bundle(turn, self._drawing.form, session=self._drawing.session, note=note)
             display(data, metadata=metadata, raw=True)
 
 
 class _Terminal:
     """Prints the text as it comes."""
 
-    def __init__(self, form: Format, *, live: bool) -> None:
-        self._form = form
-        self._live = live and form in ("markdown", "text")
+    def __init__(self, drawing: Drawing) -> None:
+        self._form = drawing.form
+        self._live = drawing.live and drawing.form in ("markdown", "text")
         self._printed = False
 
     def note(self, text: str) -> None:
@@ -181,7 +178,7 @@ class _Terminal:
         if self._live and text:
             self._print(plain_text(text))
 
-    def finish(self, turn: Turn) -> None:
+    def finish(self, turn: Turn, note: str) -> None:
         completion = turn.completion
         if completion is None:
             return

@@ -11,7 +11,7 @@ from IPython.display import display, update_display
 from traitlets import Dict, Int, List, Unicode
 
 from nbchat.jupyter.bundle import bundle
-from nbchat.jupyter.options import Format
+from nbchat.jupyter.options import Drawing
 from nbchat.session.turn import Turn
 from nbchat.wire.accumulator import Piece
 
@@ -90,15 +90,15 @@ class LiveView:
 
     Args:
         turn: The turn.
-        form: How the answer is shown.
-        session: The session's name, for the record that is kept.
+        drawing: How it is drawn.
     """
 
-    def __init__(self, turn: Turn, form: Format, session: str | None) -> None:
-        self._form: Format = form
-        self._session = session
+    def __init__(self, turn: Turn, drawing: Drawing) -> None:
+        self._drawing = drawing
         self._display_id = uuid.uuid4().hex
-        self._answer = Answer(format=form, label=f"Answer from {turn.asked.parameters.get('model') or 'the model'}")
+        self._answer = Answer(
+            format=drawing.form, label=f"Answer from {turn.asked.parameters.get('model') or 'the model'}"
+        )
         reference = {"version_major": 2, "version_minor": 0, "model_id": self._answer.model_id}
         display(
             {"application/vnd.jupyter.widget-view+json": reference, "text/plain": "…"},
@@ -116,9 +116,9 @@ class LiveView:
             self._answer.status = "running"
         self._answer.add(pieces)
 
-    def finish(self, turn: Turn) -> None:
+    def finish(self, turn: Turn, note: str) -> None:
         """Let the output become what is kept, and the widget go when the page has it."""
-        data, metadata = bundle(turn, self._form, session=self._session)
+        data, metadata = bundle(turn, self._drawing.form, session=self._drawing.session, note=note)
         self._answer.send({"type": "finishing"})
         update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
         with self._answer.hold_sync():

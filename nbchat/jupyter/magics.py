@@ -13,7 +13,7 @@ from IPython.display import display
 from traitlets import TraitError
 
 from nbchat.errors import ConfigurationError, NbchatError
-from nbchat.jupyter.options import CellOptions, option_help, read_options
+from nbchat.jupyter.options import CellOptions, Drawing, option_help, read_options
 
 if TYPE_CHECKING:
     from nbchat.session.session import Session
@@ -93,14 +93,16 @@ class ChatMagics(Magics):
         from nbchat.client.endpoint import default_notice
         from nbchat.jupyter.cell import show, show_in_background
 
-        note = default_notice(session.endpoint, options.parameters.get("model") or session.parameters.model) or ""
+        named = options.parameters.get("model") or session.parameters.model
+        note = default_notice(session.endpoint, named) or ""
+        drawing = Drawing(options.format, session.name, options.stream, note)
         if options.background:
             if options.out:
                 self._shell.user_ns[options.out] = turn
-            show_in_background(turn, options.format, session=session.name, note=note)
+            show_in_background(turn, drawing)
             return
         try:
-            show(turn, options.format, session=session.name, live=options.stream, note=note)
+            show(turn, drawing)
         finally:
             if options.out and turn.completion is not None:
                 self._shell.user_ns[options.out] = turn.completion

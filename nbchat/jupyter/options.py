@@ -13,10 +13,27 @@ from traitlets import TraitError
 from nbchat.errors import ConfigurationError
 from nbchat.session.parameters import fields
 
-__all__ = ["FORMATS", "CellOptions", "Format", "option_help", "option_names", "read_options"]
+__all__ = ["FORMATS", "CellOptions", "Drawing", "Format", "option_help", "option_names", "read_options"]
 
 Format = Literal["markdown", "text", "code", "json"]
 FORMATS: tuple[Format, ...] = ("markdown", "text", "code", "json")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a turn is drawn.
+
+    Attributes:
+        form: How the answer is shown.
+        session: The session's name, for the record that is kept.
+        live: Whether to draw while it streams.
+        note: One line to say while the answer is waited for, and to keep below it.
+    """
+
+    form: Format = "markdown"
+    session: str | None = None
+    live: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import ast
 import base64
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,21 +54,25 @@ def expand(source: str, namespace: Mapping[str, Any]) -> str | list[Part]:
             pieces.append(source[at:end])
         else:
             expression, end = found
-            pieces += [source[at:start], describe(_value(expression, namespace))]
+            pieces += [source[at:start], _value(expression, namespace)]
         at = end
     pieces.append(source[at:])
     return _joined(pieces)
 
 
 def _expression(source: str, start: int) -> tuple[str, int] | None:
-    """Find the expression that begins at *start*: it ends at the first ``}}`` that makes it Python."""
+    """Find the expression that begins at *start*: it ends at the first ``}}`` that makes it Python.
+
+    Where none does, the first is taken, so that the error can name it; nothing in braces is text.
+    """
     first = None
     at = start + len(_OPENING)
     limit = min(len(source), start + _LONGEST)
     close = source.find(_CLOSING, at, limit)
     while close >= 0:
         text = source[at:close]
-        first = first or (text.strip(), close + len(_CLOSING))
+        if text.strip():
+            first = first or (text.strip(), close + len(_CLOSING))
         if _is_python(text):
             return text.strip(), close + len(_CLOSING)
         close = source.find(_CLOSING, close + 1, limit)
@@ -76,16 +81,20 @@ def _expression(source: str, start: int) -> tuple[str, int] | None:
 
 def _is_python(text: str) -> bool:
     try:
-        ast.parse(f"({text.strip()}\n)", mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong with it is said when it is evaluated, once
+            tree = ast.parse(f"({text.strip()}\n)", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return True
+    # Nothing, or a comment only, would be read as our own two parentheses.
+    return not (isinstance(tree, ast.Tuple) and not tree.elts and tree.col_offset == 0)
 
 
-def _value(expression: str, namespace: Mapping[str, Any]) -> Any:
+def _value(expression: str, namespace: Mapping[str, Any]) -> str | Part:
     try:
         code = compile(f"({expression}\n)", "<{{expression}}>", "eval")
-        return eval(code, dict(namespace))  # noqa: S307  the user's own expression, in the user's own kernel
+        # The user's own expression, in the user's own kernel; showing its value runs their code too.
+        return describe(eval(code, dict(namespace)))  # noqa: S307
     except Exception as problem:  # noqa: BLE001  it is the user's code, which may fail in any way
         reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
     raise ConfigurationError(
@@ -171,7 +180,7 @@ def _joined(pieces: list[str | Part]) -> str | list[Part]:
     for piece in pieces:
         if not isinstance(piece, str):
             parts.append(piece)
-        elif parts and parts[-1]["type"] == "text":
+        elif parts and parts[-1].get("type") == "text":
             parts[-1]["text"] += piece
         elif piece.strip():
             parts.append({"type": "text", "text": piece})

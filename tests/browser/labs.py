@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+
 import time
 import urllib.error
 import urllib.request
@@ -29,7 +30,9 @@ def jupyter(folder: Path, **environment: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "NBCHAT_", "JUPYTER"))}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "NBCHAT_", "JUPYTER"))
+    }
     if "NBCHAT_CACHE" in os.environ:
         clean["NBCHAT_CACHE"] = os.environ["NBCHAT_CACHE"]
     clean["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -57,6 +60,9 @@ def jupyter(folder: Path, **environment: str) -> Iterator[str]:
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    notices = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notices.parent.mkdir(parents=True)
+    notices.write_text('{"fetchNews": "false"}')
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(command, env={**clean, **places, **environment}, stdout=log, stderr=log, cwd=folder)
     try:
@@ -92,7 +98,7 @@ class Notebook:
         app: ``lab`` or ``notebooks``.
     """
 
-    def __init__(self, page: Page, url: str, folder: Path, name: str, cells: list[str], app: str = "lab") -> None:
+    def __init__(self, page: Page, url: str, folder: Path, name: str, cells: list[str], *, app: str = "lab") -> None:
         self.page = page
         self.path = folder / name
         self._address = f"{url}/lab/tree/{name}?reset" if app == "lab" else f"{url}/notebooks/{name}"

@@ -47,7 +47,7 @@ def opened(site: tuple[str, Path], page: Page, server: ScriptedServer, request: 
             f"chat = nbchat.use_session(nbchat.Session('scripted', base_url={server.url!r}, name='here'))"
         )
         name = f"{''.join(c for c in request.node.name if c.isalnum())}.ipynb"
-        notebook = Notebook(page, url, folder, name, [setup, *cells], app).open()
+        notebook = Notebook(page, url, folder, name, [setup, *cells], app=app).open()
         notebook.run(0)
         return notebook
 

@@ -1,0 +1,72 @@
+"""Takes the README's pictures: a `%%chat` cell in a real JupyterLab, answered by the embedded model.
+
+.venv/bin/python scripts/screenshots.py docs/images
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import tempfile
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
+
+from labs import Notebook, jupyter  # noqa: E402
+
+from scripts import browser  # noqa: E402
+
+CELLS = [
+    "%load_ext nbchat",
+    (
+        '%%chat -t 0 --max-tokens 220 --system "You are a helpful teacher. Use Markdown."\n'
+        "Show me how to read a CSV file with pandas, with a short code example."
+    ),
+    "%%chat -t 0 --max-tokens 120\nExplain what read_csv returns, as a list of three points.",
+]
+
+
+def take(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib.Path) -> None:
+    """Run the notebook in one theme; a picture while it streams and one when it has ended."""
+    notebook = Notebook(page, url, folder, f"chat-{theme.lower()}.ipynb", CELLS).open()
+    page.evaluate(
+        """async (theme) => {
+            await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
+            await window.jupyterapp.commands.execute('application:toggle-left-area').catch(() => null);
+        }""",
+        f"JupyterLab {theme}",
+    )
+    notebook.run(0)
+    notebook.start(1)
+    expect(notebook.output(1)).to_contain_text("pandas", timeout=60_000)
+    page.wait_for_function(
+        "() => document.querySelectorAll('.jp-Cell-outputArea')[1].innerText.length > 200", timeout=60_000
+    )
+    page.screenshot(path=target / f"streaming-{theme.lower()}.png")
+    notebook.wait(1)
+    notebook.run(2)
+    expect(notebook.output(2).locator("[data-mime-type='text/markdown']")).to_be_visible()
+    page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")
+    page.screenshot(path=target / f"cell-{theme.lower()}.png")
+
+
+def main(target: pathlib.Path) -> None:
+    """Take all pictures into a folder."""
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = pathlib.Path(name)
+        with jupyter(folder) as url:
+            chromium = playwright.chromium.launch(
+                executable_path=browser.find(), args=["--no-sandbox", "--disable-gpu"]
+            )
+            for theme in ("Light", "Dark"):
+                page = chromium.new_page(viewport={"width": 1000, "height": 720}, device_scale_factor=1.5)
+                take(page, url, folder, theme, target)
+                page.close()
+            chromium.close()
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "docs" / "images"))
