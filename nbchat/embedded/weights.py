@@ -55,6 +55,11 @@ class Progress:
     done: int
     total: int | None = None
 
+    def __str__(self) -> str:
+        verb = "Fetching" if self.stage == "downloading" else "Loading"
+        size = "" if self.total is None else f" of {self.total / 1e6:.0f}"
+        return f"{verb} the model: {self.done / 1e6:.0f}{size} MB"
+
 
 Listener = Callable[[Progress], object]
 
