@@ -402,6 +402,19 @@ def test_the_name_is_taken_with_a_word(tmp_path: Path):
         kernel.stop()
 
 
+def test_a_wrong_address_is_told_by_the_cell_that_asks(tmp_path: Path):
+    """Loading with a broken OPENAI_BASE_URL says nothing; asking says which setting is wrong."""
+    kernel = Kernel(tmp_path, OPENAI_BASE_URL="cluster:8000")
+    try:
+        loaded = kernel.run("%load_ext nbchat")
+        assert (loaded.stderr, loaded.error) == ("", None)
+        shown = kernel.run("%%chat\nHello")
+        assert "OPENAI_BASE_URL is 'cluster:8000', which is not an address" in shown.error[1]
+        assert len(shown.error[2]) == 1
+    finally:
+        kernel.stop()
+
+
 def test_configuration(tmp_path: Path, server: ScriptedServer):
     """c.NBChat in ipython_config.py sets the endpoint, the model and parameters of every session."""
     profile = tmp_path / ".ipython" / "profile_default"

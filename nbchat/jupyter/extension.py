@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nbchat.jupyter.completer import complete_chat
@@ -66,9 +67,14 @@ def _display_turn(turn: Turn) -> None:
 
 
 def _warm_up() -> None:
+    from traitlets import TraitError
+
+    from nbchat.errors import NbchatError
     from nbchat.jupyter.cell import surroundings
     from nbchat.session.registry import get_session
 
-    get_session().client.warm_up()
+    # What is wrong in the settings is told to whoever asks a question, in the cell that asks.
+    with suppress(NbchatError, TraitError):
+        get_session().client.warm_up()
     if surroundings() == "notebook":
         import nbchat.jupyter.live  # noqa: F401  imported for what it imports
