@@ -3,16 +3,22 @@
 import { closesFence, type OpenFence } from "./blocks.ts";
 import { appendText } from "./plain.ts";
 
+/** Lines are kept in blocks of about this size: a browser lays out again only the block that has grown. */
+const BLOCK = 2048;
+
 export class FenceStream {
   readonly #fence: OpenFence;
   readonly #code: Element;
   /** The line that is not complete yet, and how much of it is shown. */
   #line = "";
   #shown = 0;
+  #block: HTMLElement;
+  #size = 0;
 
   constructor(fence: OpenFence, code: Element) {
     this.#fence = fence;
     this.#code = code;
+    this.#block = this.#openBlock();
   }
 
   /** Shows more of the content. True as soon as the closing line has passed. */
@@ -40,7 +46,23 @@ export class FenceStream {
   }
 
   #show(text: string): void {
-    if (text) appendText(this.#code, text);
+    if (!text) return;
+    const end = this.#size > BLOCK ? text.indexOf("\n") + 1 : 0;
+    if (end === 0) {
+      appendText(this.#block, text);
+      this.#size += text.length;
+      return;
+    }
+    appendText(this.#block, text.slice(0, end));
+    this.#block = this.#openBlock();
+    this.#show(text.slice(end));
+  }
+
+  #openBlock(): HTMLElement {
+    this.#size = 0;
+    const block = document.createElement("span");
+    block.className = "nbchat-lines";
+    return this.#code.appendChild(block);
   }
 
   #unindent(line: string): string {
