@@ -137,7 +137,7 @@ class Http:
                     if chunks := decoder.feed(part):
                         yield chunks
                     if decoder.done:
-                        return
+                        break
             except httpx.HTTPError as problem:
                 broken = problem
             if broken is None:

@@ -15,7 +15,9 @@ from nbchat.wire.messages import ChatCompletion, content_text, reasoning_text
 __all__ = ["Accumulator", "Piece"]
 
 # Members of a chunk and of a delta that have a rule of their own; all others are kept: the last one sent counts.
-_CHUNK_MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage"})
+_CHUNK_MEMBERS = frozenset({"object", "choices", "usage"})
+# Of these the first that is not empty counts: Azure begins with a chunk that has none, some repeat or change them.
+_FIRST_COUNTS = ("id", "created", "model")
 _DELTA_MEMBERS = frozenset(
     {"role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details", "tool_calls", "function_call"}
 )
@@ -42,10 +44,10 @@ class _Call:
         self.data: dict[str, Any] = {}  # members that a server may need back, such as thought signatures
 
     def add(self, delta: dict[str, Any]) -> None:
-        self.id = delta.get("id") or self.id
+        self.id = _name(delta.get("id")) or self.id
         function = delta.get("function")
         if isinstance(function, dict):
-            self.name = function.get("name") or self.name
+            self.name = _name(function.get("name")) or self.name
             arguments = function.get("arguments")
             if isinstance(arguments, str):
                 self.arguments.append(arguments)
@@ -60,6 +62,11 @@ class _Call:
         return {"id": self.id, "type": "function", "function": function, **self.data}
 
 
+def _name(value: Any) -> str | None:
+    """Return a name or an identifier; numbers, which some servers count calls in, become text."""
+    return value if isinstance(value, str) else str(value) if type(value) is int else None
+
+
 class _Answer:
     """One choice as far as it has come."""
 
@@ -72,7 +79,7 @@ class _Answer:
         self.reasoning: dict[str, list[Any]] = {}
         self.calls: list[_Call] = []
         self.function: _Call | None = None
-        self.logprobs: dict[str, list[Any]] = {}
+        self.logprobs: dict[str, list[Any] | None] = {}
         self.finish_reason: str | None = None
         self.data: dict[str, Any] = {}
 
@@ -83,7 +90,8 @@ class _Answer:
             if text:
                 self.content.append(text)
                 pieces.append(Piece(choice, "text", text))
-        if len(delta) > 1 or "content" not in delta:
+        # Text alone is what nearly every delta is; parts of content may be thoughts.
+        if len(delta) > 1 or not isinstance(content, str):
             self._add_others(delta, choice, pieces)
 
     def _add_others(self, delta: dict[str, Any], choice: int, pieces: list[Piece]) -> None:
@@ -112,7 +120,7 @@ class _Answer:
 
     def _call_of(self, delta: dict[str, Any]) -> _Call:
         """Find the call that a piece belongs to (contract section 8, item 4)."""
-        index, call_id = delta.get("index"), delta.get("id")
+        index, call_id = delta.get("index"), _name(delta.get("id"))
         if index is None:
             known = next((call for call in reversed(self.calls) if call.id == call_id), None) if call_id else None
             if known is None and not call_id and self.calls:
@@ -128,8 +136,12 @@ class _Answer:
 
     def add_logprobs(self, logprobs: dict[str, Any]) -> None:
         for name, items in logprobs.items():
+            known = self.logprobs.setdefault(name, None)
             if isinstance(items, list):
-                self.logprobs.setdefault(name, []).extend(items)
+                if known is None:
+                    self.logprobs[name] = list(items)
+                else:
+                    known.extend(items)
 
     def message(self) -> dict[str, Any]:
         text = "".join(self.content)
@@ -176,16 +188,17 @@ class Accumulator:
                 answer.add(delta, index, pieces)
             if reason := choice.get("finish_reason"):
                 answer.finish_reason = reason
-            if logprobs := choice.get("logprobs"):
+            logprobs = choice.get("logprobs")
+            if logprobs and isinstance(logprobs, dict):
                 answer.add_logprobs(logprobs)
-        if usage := data.get("usage"):
+        usage = data.get("usage")
+        if usage and isinstance(usage, dict):
             self._usage = usage
-        if not self._head:
-            self._head = {key: value for key, value in data.items() if key not in ("choices", "usage")}
-        else:
-            for key in data:
-                if key not in _CHUNK_MEMBERS and data[key] is not None:
-                    self._head[key] = data[key]
+        head = self._head
+        for key, value in data.items():
+            if key in _CHUNK_MEMBERS or value is None or (key in _FIRST_COUNTS and head.get(key)):
+                continue
+            head[key] = value
         return pieces
 
     @property
@@ -206,7 +219,7 @@ class Accumulator:
             {
                 "index": index,
                 "message": answer.message(),
-                "logprobs": dict(answer.logprobs) or None,
+                "logprobs": {name: items and items.copy() for name, items in answer.logprobs.items()} or None,
                 "finish_reason": answer.finish_reason,
             }
             for index, answer in sorted(self._answers.copy().items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from nbchat.wire.messages import Function, Usage, reasoning_text
-from nbchat.wire.values import Value, many
+from nbchat.wire.values import Value, many, maybe, one
 
 __all__ = ["ChatCompletionChunk", "ChunkChoice", "Delta", "ToolCallDelta"]
 
@@ -20,7 +20,7 @@ class ToolCallDelta(Value):
     type: str | None
     function: Function | None
 
-    _readers: ClassVar = {"function": lambda data: Function(data) if isinstance(data, dict) else None}
+    _readers: ClassVar = {"function": maybe(Function)}
 
 
 class Delta(Value):
@@ -52,7 +52,7 @@ class ChunkChoice(Value):
     finish_reason: str | None
     logprobs: Any
 
-    _readers: ClassVar = {"delta": Delta}
+    _readers: ClassVar = {"delta": one(Delta)}
 
 
 class ChatCompletionChunk(Value):
@@ -69,4 +69,4 @@ class ChatCompletionChunk(Value):
     system_fingerprint: str | None
     service_tier: str | None
 
-    _readers: ClassVar = {"choices": many(ChunkChoice), "usage": lambda usage: Usage(usage) if usage else None}
+    _readers: ClassVar = {"choices": many(ChunkChoice), "usage": maybe(Usage)}

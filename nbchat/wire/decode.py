@@ -21,8 +21,14 @@ __all__ = ["ChunkDecoder", "chunk_of_completion", "read_error", "read_json", "re
 
 _decode = msgspec.json.Decoder().decode
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Whatever an escape sequence for a terminal is made of: an error's words end up in one.
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 # How much of a server's own words an error repeats, in characters: a sentence, not a page.
 _WORDS_LIMIT = 500
+# How deep JSON may be nested: no server needs more, and copying or writing what is deeper would exhaust Python's stack.
+_DEEPEST = 100
+# How many answers a request may have, several times over: what an index counts up to is room that a view makes.
+_MOST_CHOICES = 1024
 
 
 def without_surrogates(value: Any) -> Any:
@@ -46,6 +52,19 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for parent in level
+            for item in (parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ())
+        ]
+        if not level:
+            return False
+    return True
+
+
 def read_json(received: bytes) -> Any:
     """Decode JSON as servers write it.
 
@@ -53,8 +72,16 @@ def read_json(received: bytes) -> Any:
     become U+FFFD; NaN, Infinity and numbers beyond a float become null.
 
     Raises:
-        ProtocolError: It is not JSON (``kind`` is ``"invalid_json"``).
+        ProtocolError: It is not JSON, or it is nested too deeply (``kind`` is ``"invalid_json"``).
     """
+    value = _read_json(received)
+    # Counting brackets costs next to nothing, and nearly always tells that there is nothing to look for.
+    if received.count(b"[") + received.count(b"{") >= _DEEPEST and _too_deep(value):
+        raise ProtocolError("The server sent JSON that is nested too deeply to be an answer.", kind="invalid_json")
+    return value
+
+
+def _read_json(received: bytes) -> Any:
     try:
         return _decode(received)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -102,7 +129,7 @@ def _words(body: Any) -> tuple[str, str | None, str | None]:
 
 
 def _short(words: str) -> str:
-    words = " ".join(words.split())
+    words = _CONTROL.sub("", " ".join(words.split()))
     return words if len(words) <= _WORDS_LIMIT else f"{words[:_WORDS_LIMIT]}…"
 
 
@@ -156,8 +183,10 @@ def _checked(data: Any) -> dict[str, Any]:
         if not isinstance(choice, dict):
             raise _bad_chunk("a choice is not an object")
         index = choice.get("index")
-        if index is not None and type(index) is not int:
-            raise _bad_chunk("a choice's index is not a number")
+        if index is not None and (type(index) is not int or not 0 <= index < _MOST_CHOICES):
+            raise _bad_chunk("a choice's index is not a small number")
+        if (reason := choice.get("finish_reason")) and not isinstance(reason, str):
+            raise _bad_chunk("a finish reason is not text")
         delta = choice.get("delta")
         if delta is None:
             continue
@@ -178,7 +207,8 @@ class ChunkDecoder:
     Complete means that ``[DONE]`` came, or a finish reason for every choice seen; anything else that ends is truncated.
 
     Attributes:
-        done: Whether ``[DONE]`` came; nothing that follows it counts.
+        done: Whether the answer is over and nothing that follows counts: ``[DONE]`` came, or something that is no
+            chunk. :meth:`end` tells which.
 
     Example:
         >>> decoder = ChunkDecoder()
@@ -186,11 +216,12 @@ class ChunkDecoder:
         ['Hi']
     """
 
-    __slots__ = ("_events", "_finished", "_nothing_yet", "_seen", "done")
+    __slots__ = ("_events", "_failure", "_finished", "_nothing_yet", "_seen", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._events = EventDecoder()
+        self._failure: NbchatError | None = None
         self._nothing_yet = True
         self._seen: set[int] = set()
         self._finished: set[int] = set()
@@ -198,15 +229,17 @@ class ChunkDecoder:
     def feed(self, received: bytes) -> list[ChatCompletionChunk]:
         """Take the next bytes and return the chunks that they complete.
 
-        Raises:
-            APIError: The server reports an error in the stream.
-            ProtocolError: What it sent is not a chunk (``invalid_json``, ``invalid_chunk``).
+        An error that comes in the same bytes waits for :meth:`end`: what had arrived before it is never lost.
         """
         chunks: list[ChatCompletionChunk] = []
         for event in self._events.feed(received):
             if self.done:
                 break
-            data = self._read(event)
+            try:
+                data = self._read(event)
+            except NbchatError as failure:
+                self._failure, self.done = failure, True
+                break
             if data is not None:
                 chunks.append(ChatCompletionChunk(data))
         return chunks
@@ -241,27 +274,39 @@ class ChunkDecoder:
     @property
     def complete(self) -> bool:
         """Whether the answer may end here."""
-        return self.done or (bool(self._seen) and self._seen <= self._finished)
+        return self._failure is None and (self.done or (bool(self._seen) and self._seen <= self._finished))
 
     def end(self) -> None:
-        """Say that no more bytes will come.
+        """Say that no more bytes will come, or that the answer is over.
 
         Raises:
+            APIError: The server reported an error in the stream.
+            ProtocolError: What it sent is not a chunk (``invalid_json``, ``invalid_chunk``).
             EmptyAnswerError: Nothing had come.
             TruncatedError: The answer is not complete.
         """
         if self.complete:
             return
+        if self._failure is not None:
+            raise self._failure
         if self._nothing_yet:
             raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
         raise TruncatedError("The answer was cut off: the connection ended before the server said it had finished.")
 
 
 def chunk_of_completion(data: dict[str, Any]) -> ChatCompletionChunk:
-    """See a whole answer as one chunk, for servers that do not stream when asked to."""
+    """See a whole answer as one chunk, for servers that do not stream when asked to.
+
+    Raises:
+        ProtocolError: It is not an answer.
+    """
+    if not isinstance(data.get("choices"), list):
+        raise ProtocolError(
+            "The server's answer has no choices.", hint="Is the base URL that of a Chat Completions API?"
+        )
     choices = [
         {**{key: value for key, value in choice.items() if key != "message"}, "delta": choice.get("message") or {}}
-        for choice in data.get("choices") or ()
+        for choice in data["choices"]
         if isinstance(choice, dict)
     ]
     return ChatCompletionChunk(_checked({**data, "object": "chat.completion.chunk", "choices": choices}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from nbchat.wire.values import Value, many
+from nbchat.wire.values import Value, many, maybe, one
 
 __all__ = [
     "ChatCompletion",
@@ -83,7 +83,7 @@ class ToolCall(Value):
     function: Function
     index: int | None
 
-    _readers: ClassVar = {"function": Function}
+    _readers: ClassVar = {"function": one(Function)}
 
 
 class Message(Value):
@@ -123,7 +123,7 @@ class Choice(Value):
     finish_reason: str | None
     logprobs: Any
 
-    _readers: ClassVar = {"message": Message}
+    _readers: ClassVar = {"message": one(Message)}
 
 
 class Usage(Value):
@@ -152,7 +152,7 @@ class ChatCompletion(Value):
     system_fingerprint: str | None
     service_tier: str | None
 
-    _readers: ClassVar = {"choices": many(Choice), "usage": lambda usage: Usage(usage) if usage else None}
+    _readers: ClassVar = {"choices": many(Choice), "usage": maybe(Usage)}
 
 
 class Model(Value):

@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-__all__ = ["Value", "many", "plain"]
+from nbchat.errors import ConfigurationError
+
+__all__ = ["Value", "many", "maybe", "one", "plain"]
 
 Reader = Callable[[Any], Any]
 
@@ -22,16 +24,27 @@ Reader = Callable[[Any], Any]
 def plain(value: Any) -> Any:
     """Return *value* with every :class:`Value` in it turned back into a dict, ready to be sent.
 
+    Raises:
+        ConfigurationError: It contains itself, or is nested too deeply to be sent.
+
     Example:
         >>> plain([Value({"role": "user"})])
         [{'role': 'user'}]
     """
+    try:
+        return _plain(value)
+    except RecursionError:
+        pass
+    raise ConfigurationError("What is to be sent is nested too deeply, or contains itself.")
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Value):
-        return value.to_dict()
+        value = value._data  # noqa: SLF001  to_dict() would copy it only to be walked again
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     return value
 
 
@@ -42,6 +55,16 @@ def many(kind: type[Value]) -> Reader:
         return [kind(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
     return read
+
+
+def one(kind: type[Value]) -> Reader:
+    """Return a reader that sees a JSON object as a *kind*; null or anything else is an empty one."""
+    return lambda item: kind(item if isinstance(item, dict) else {})
+
+
+def maybe(kind: type[Value]) -> Reader:
+    """Return a reader that sees a JSON object as a *kind*; null, an empty one or anything else is ``None``."""
+    return lambda item: kind(item) if isinstance(item, dict) and item else None
 
 
 def _member(name: str, reader: Reader | None) -> property:
@@ -107,14 +130,15 @@ class Value:
         self.__setattr__(name, None)
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self, name) if name in self._data else self._data[name]
+        # A member that is called like a method ("keys") is still the member here.
+        return getattr(self, name) if name in self._members and name in self._data else _unknown(self._data[name])
 
     def __contains__(self, name: object) -> bool:
         return name in self._data
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the member *name*, or *default* where the server sent none."""
-        return getattr(self, name) if name in self._data else default
+        return self[name] if name in self._data else default
 
     def keys(self) -> Iterator[str]:
         """Return the names of the members the server sent."""
