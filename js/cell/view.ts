@@ -26,6 +26,7 @@ class AnswerView {
   readonly #freeze: Freeze;
   readonly #draw: () => void;
   #choices: Choice[] = [];
+  #total = 0;
   #spoken = false;
   #ended = false;
 
@@ -49,7 +50,7 @@ class AnswerView {
   }
 
   update(change: Change): void {
-    if (change.kind === "text") this.#choice(change.choice).append(change.text);
+    if (change.kind === "text") this.#append(change.choice, change.text);
     else if (change.kind === "reasoning") this.#reasoning.append(change.text);
     else if (change.kind === "reset") this.#reset();
     else if (change.kind === "state") this.#showState();
@@ -57,8 +58,15 @@ class AnswerView {
     this.#draw();
   }
 
+  /** Where one more choice turns up, the headings of the others are wrong. */
+  #append(choice: number, text: string): void {
+    if (this.#answer.texts.length === this.#total) this.#choice(choice).append(text);
+    else this.#reset();
+  }
+
   #reset(): void {
     this.#choices = [];
+    this.#total = this.#answer.texts.length;
     this.#body.replaceChildren();
     this.#reasoning.reset(this.#answer.reasoning);
     this.#answer.texts.forEach((text, index) => {

@@ -83,6 +83,25 @@ describe("while it streams", () => {
     expect(texts).toEqual(["Choice 1 of 2first", "Choice 2 of 2second"]);
   });
 
+  test("a choice that nobody had announced gives all of them their headings", () => {
+    const { model, render } = start();
+    const { el } = render();
+    model.receive(delta(1, "first"));
+    frame();
+    model.receive({
+      type: "delta",
+      seq: 2,
+      texts: [
+        [0, "!"],
+        [1, "second"],
+        [2, "third"],
+      ],
+    });
+    frame();
+    const texts = [...el.querySelectorAll(".nbchat-choice")].map((each) => each.textContent?.trim());
+    expect(texts).toEqual(["Choice 1 of 3first!", "Choice 2 of 3second", "Choice 3 of 3third"]);
+  });
+
   test("plain text is never taken for Markdown", () => {
     const { model, render } = start({ format: "text" });
     const { el } = render();
