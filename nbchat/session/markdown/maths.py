@@ -30,8 +30,8 @@ _TURN = re.compile(r"\\\\?[()\[\]]|\\[\s\S]|`")  # what matters between two brac
 
 # What only mathematics has: a command, a script, a relation.
 _STRONG = re.compile(r"\\[A-Za-z,;:!|{}]|[\^_=]")
-# A word that is no function's name.
-_WORD = re.compile(r"(?<![\\A-Za-z])(?!(?:sin|cos|tan|log|ln|exp|min|max|mod|lim|det|dim|gcd)\b)[A-Za-z]{2,}")
+# A word of prose: no function's name, and not in capitals as units, elements and tickers are.
+_WORD = re.compile(r"(?<![\\A-Za-z])(?!(?:sin|cos|tan|log|ln|exp|min|max|mod|lim|det|dim|gcd)\b)[A-Za-z]*[a-z]{2}")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 # What stands between brackets that were escaped: `\[1\]`, `\[^note\]`.
 _NOTE = re.compile(r"\^?\d+|\^\w+")
@@ -80,7 +80,7 @@ def plain_tex(tex: str, *, cell: bool = False) -> str | None:
     """
     if "`" in tex or _REACHES_OUT.search(tex):
         return None
-    if "\n" in tex.strip():
+    if "\n" in tex:
         tex = re.sub(r"(?<!\\)%[^\n]*", "", tex)  # on one line a comment would hide the rest
     tex = " ".join(tex.split())
     tex = re.sub(r"(?<!\\)((?:\\\\)*)%", r"\1\\%", tex)
@@ -175,8 +175,10 @@ def _is_formula(tex: str, before: str, after: str) -> bool:
 
 def _is_displayed(tex: str) -> bool:
     r"""Whether what stands between `$$` or `\[` and `\]` is a formula and not prose, or the number of a note."""
-    tex = tex.strip()
-    return (_STRONG.search(tex[1:]) is not None or len(_WORD.findall(tex)) < 2) and not _NOTE.fullmatch(tex)
+    words = len(_WORD.findall(tex))
+    if words > (0 if tex[0].isspace() else 1):
+        return _STRONG.search(tex) is not None
+    return not _NOTE.fullmatch(tex.strip())
 
 
 def _inline(state: StateInline, silent: bool) -> bool:
@@ -231,7 +233,7 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         if text.endswith(closing) and (line > first or not alone):
             whole = "\n".join(lines)
             found = _formula(whole, 0, len(whole))
-            if found is None or found.end != len(whole):
+            if found is None or found.end != len(whole) or not (alone or _is_displayed(found.tex)):
                 return False
             if not silent:
                 token = state.push("math_block", "math", 0)

@@ -52,9 +52,10 @@ _CONTROLS: dict[int, str] = (
 def plain_text(text: str) -> str:
     r"""The text with everything made harmless that a terminal or a reader's eye would obey instead of show.
 
-    Control characters become their pictures (ESC is `␛`), so that escape sequences, which could set a terminal's title
-    or clipboard, are seen and not obeyed. Bidirectional embeddings, overrides and isolates, which can show code in another
-    order than it runs (CVE-2021-42574), NUL, C1 controls and lone surrogates become U+FFFD. Lines end in `\n`.
+    Control characters become their pictures (ESC is `␛`), so that escape sequences, which could set a terminal's
+    title or clipboard, are seen and not obeyed. Bidirectional embeddings, overrides and isolates, which can show code
+    in another order than it runs (CVE-2021-42574), NUL, C1 controls and lone surrogates become U+FFFD. Lines end in
+    `\n`.
 
     Args:
         text: the answer as it came.
@@ -247,6 +248,7 @@ def read(children: Sequence[Token] | None, *, cell: bool = False, heading: bool 
     """The pieces of a paragraph, with what must not be written taken out or turned into text."""
     nodes: list[Node] = []
     links: list[bool] = []
+    struck = 0
     for token in children or ():
         kind = token.type
         if kind == "text":
@@ -273,6 +275,9 @@ def read(children: Sequence[Token] | None, *, cell: bool = False, heading: bool 
         elif kind == "image":
             _read_image(nodes, token, linked=any(links))
         elif token.nesting and token.tag in _MARKS:
+            struck += token.nesting if token.tag == "s" else 0
+            if token.tag == "s" and struck != (token.nesting > 0):
+                continue  # struck out once is enough; its tildes side by side would be a fence
             nodes.append(Node("open" if token.nesting > 0 else "close", _MARKS[token.tag]))
         else:
             nodes.append(Node("text", token.content))

@@ -6,10 +6,10 @@ HTML) and *written* again from what was read, in the plainest Markdown there is,
 same. Where parsers are known to differ, we write what they agree on:
 
 - What is text stays text: each `<`, `&`, backslash and backtick in it is an entity, each sign of Markdown is escaped.
-- HTML is written in four places and always by us: `<br>` in a table, `<span>` round a dollar or a backslash that MathJax
-  would take for mathematics, `<code>` and `<pre><code>` where the fences of code would not hold in every parser.
+- HTML is written in four places and always by us: `<br>` in a table, `<span>` round a dollar or a backslash that
+  MathJax would take for mathematics, `<code>` and `<pre><code>` where fences would not hold in every parser.
 - Addresses are http, https, mailto, relative or an anchor, percent-encoded down to a few harmless signs. Other links
-  lose their address. An image is a link that says where it leads: fetching one tells its host whatever the address says.
+  lose their address. An image is a link that says where it leads: fetching one tells its host what the address says.
 - JupyterLab takes mathematics out of the *source* before its parser runs, so a dollar must not stand where a formula
   could not (`removeMath` in `@jupyterlab/rendermime`, `latex.ts`); see `maths.py`. It writes the language of a code
   block into an attribute as it is (`markedparser-extension`): only letters, digits and `_+#.-` pass.
@@ -33,7 +33,7 @@ from nbchat.session.markdown.reader import (
     plain_text,
     safe_address,
 )
-from nbchat.session.markdown.writer import as_code, write
+from nbchat.session.markdown.writer import LANGUAGE, as_code, write
 
 __all__ = ["plain_text", "safe_markdown"]
 
@@ -82,9 +82,11 @@ def _judge() -> MarkdownIt:
 
 
 def _is_tame(written: str) -> bool:
-    """Whether another reading finds no HTML but ours, no picture and no address that may not be followed."""
+    """Whether another reading finds only our HTML, plain languages of code, no picture and no forbidden address."""
     for block in _judge().parse(written):
         if block.type == "html_block" and not OUR_CODE_BLOCK.fullmatch(block.content.strip()):
+            return False
+        if block.type == "fence" and block.info and not LANGUAGE.fullmatch(block.info):
             return False
         for token in block.children or ():
             if token.type == "image" or (token.type == "html_inline" and token.content not in _OURS):

@@ -12,19 +12,20 @@ from markdown_it.token import Token
 from nbchat.session.markdown.maths import plain_tex
 from nbchat.session.markdown.reader import MAIL_ADDRESS, Node, joined, parse_line, plain_text, read
 
-__all__ = ["as_code", "write"]
+__all__ = ["LANGUAGE", "as_code", "write"]
 
 
 _ESCAPE = re.compile(
-    r"[\\`<*_\[\]~|$@&\n]|!(?=\[|\Z)|(?:(?<=https)|(?<=http)|(?<=ftp)):(?=//)|(?<=www)\.|#(?=\Z)", re.IGNORECASE
+    r"[\\`<*_\[\]~|$@&\n]|!(?=\Z)|(?:(?<=https)|(?<=http)|(?<=ftp)):(?=//)|(?<=www)\.|#(?=\Z)", re.IGNORECASE
 )
 _LEADING = re.compile(
-    r"(?P<sign>#(?=\#{0,5}(?:\s|\Z))|>|=(?==*\s*\Z)|\+(?=\s|\Z)|-(?=[\s:|-]|\Z)|:(?=-))"
+    r"(?P<sign>#(?=\#{0,5}(?:\s|\Z))|>|=(?==*\s*\Z)|\+(?=\s|\Z)|-(?=[\s:|-]|\Z)|:(?=[\s-]))"
     r"|(?P<number>\d{1,9})(?P<dot>[.)])(?=\s|\Z)"
 )
 _MATHJAX = re.compile(r"\\(?:[\\()\[\]$]|begin|end|(?:eq)?ref|\Z)")
-_FENCELESS = re.compile(r"`|\\\\[()\[\]]|\\(?:begin|end)\{|@@\d")  # what backticks don't keep from every parser
-_SIGNS = re.compile(r"[!-/:-@\[-`{-~\n\t]|^ | $")
+_FENCE = re.compile(r"^(?:~~~|```)", re.MULTILINE)
+_FENCELESS = re.compile(r"`|\\\\[()\[\]]|\\(?:begin|end)\{")  # what backticks don't keep from every parser
+_SIGNS = re.compile(r"[!-/:-?\[-`{-~\n\t]|(?<!@)@(?!@)|^ | $")
 
 
 def _write_line(nodes: list[Node], *, cell: bool = False, heading: bool = False) -> str:
@@ -34,7 +35,7 @@ def _write_line(nodes: list[Node], *, cell: bool = False, heading: bool = False)
         return written
     for attempt in (written, _write_once(nodes, cell=cell, underscores=True)):
         again = attempt.replace(r"\|", "|") if cell else attempt
-        if read(parse_line(again), cell=cell, heading=heading) == nodes:
+        if not _FENCE.search(again) and read(parse_line(again), cell=cell, heading=heading) == nodes:
             return attempt
     return _write_once(joined([node for node in nodes if node.kind not in {"open", "close"}]), cell=cell)
 
@@ -136,8 +137,10 @@ def _escape(nodes: list[Node], at: int, *, lonely: bool, labels: bool) -> str:
             return "_"
         if here == "*" and before == after == " " and 0 < place < len(text) - 1:
             return "*"
-        if here == "@" and (before == " " or after == " "):
-            return "@"
+        if here == "!" and (at == len(nodes) - 1 or nodes[at + 1].kind != "link"):
+            return "!"
+        if here == "@" and (before in " @" or after in " @"):
+            return "@"  # JupyterLab knows `@@0@@` by sight only: it must not meet it first in the HTML
         if here == "]" and after not in "([" and not labels:
             return "]"
         if here == "]" or (here == "[" and labels):
@@ -206,11 +209,11 @@ def _inline_code(text: str, *, cell: bool, fenceless: bool) -> str:
 
 
 def _entities(text: str) -> str:
-    """The text with every sign an entity: nothing is left for any parser to read."""
+    """The text with every sign an entity, but `@@`: nothing is left for any parser to read."""
     return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", text)
 
 
-_LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,40}")
+LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,40}")
 _MATH_START = re.compile(r"\$|\\\\[(\[]|\\begin\{[a-zA-Z]*\*?\}")
 _TASK = re.compile(r"\[[ xX]\] +(?=\S)")
 # What a diagram can fetch with, or change the page with, while Mermaid measures it.
@@ -221,6 +224,10 @@ _MERMAID_REACHES_OUT = re.compile(
 )
 
 
+# What goes on with the next line, if that could be a line of it.
+_RUN_ON = frozenset({"bullet_list_close", "ordered_list_close", "blockquote_close", "table_open"})
+
+
 class _Box:
     """A document, quote, list or item while it is being written."""
 
@@ -229,7 +236,7 @@ class _Box:
         self.marker = marker  # of a list: - * + . )
         self.number = number  # of a list's first item
         self.tight = True
-        self.blocks: list[list[str]] = []
+        self.blocks: list[tuple[str, list[str]]] = []  # what each is, as its token is called, and its lines
         self.items: list[_Box] = []
         self.last_list = (-1, "")  # how many blocks stood before the last list in here, and its marker
 
@@ -238,10 +245,13 @@ class _Box:
         if self.kind == "list":
             return self._item_lines()
         lines: list[str] = []
-        for block in self.blocks:
-            if lines and not (self.kind == "item" and self.tight):
+        before = ""
+        for kind, block in self.blocks:
+            runs_on = before in _RUN_ON and kind in {"paragraph_open", "table_open", "math_block"}
+            if lines and (runs_on or not (self.kind == "item" and self.tight)):
                 lines.append("")
             lines += block
+            before = kind
         if self.kind == "quote":
             return [f"> {line}" if line else ">" for line in lines] or [">"]
         return lines
@@ -267,30 +277,28 @@ def write(tokens: Sequence[Token]) -> str:
     while at < len(tokens):
         token = tokens[at]
         box = boxes[-1]
-        nested = len(boxes) > 1
+        lines: list[str] = []
         match token.type:
-            case "paragraph_open" if not tokens[at + 1].children:
-                at += 2
             case "paragraph_open":
                 if box.kind == "item" and not token.hidden:
                     boxes[-2].tight = False
-                box.blocks.append(_paragraph(read(tokens[at + 1].children), item=box.kind == "item" and not box.blocks))
+                if nodes := read(tokens[at + 1].children):
+                    lines = _paragraph(nodes, item=box.kind == "item" and not box.blocks)
                 at += 2
             case "heading_open":
                 words = _write_line(read(tokens[at + 1].children, heading=True), heading=True)
-                box.blocks.append([f"{'#' * int(token.tag[1])} {words}".rstrip()])
+                lines = [f"{'#' * int(token.tag[1])} {words}".rstrip()]
                 at += 2
             case "fence" | "code_block":
-                box.blocks.append(_code_lines(token.content.removesuffix("\n"), token.info, nested=nested))
+                lines = _code_lines(token.content.removesuffix("\n"), token.info, nested=len(boxes) > 1)
             case "math_block":
                 tex = plain_tex(token.content)
-                lines = [f"$${tex}$$"] if tex is not None else _code_lines(token.markup, "latex", nested=nested)
-                box.blocks.append(lines)
+                lines = _code_lines(token.markup, "latex", nested=len(boxes) > 1) if tex is None else [f"$${tex}$$"]
             case "hr":
-                box.blocks.append(["___"])
+                lines = ["___"]
             case "table_open":
                 end = next(place for place in range(at, len(tokens)) if tokens[place].type == "table_close")
-                box.blocks.append(_table(tokens[at:end]))
+                lines = _table(tokens[at:end])
                 at = end
             case "blockquote_open":
                 boxes.append(_Box("quote"))
@@ -307,10 +315,11 @@ def write(tokens: Sequence[Token]) -> str:
             case "list_item_close":
                 boxes.pop()
             case "blockquote_close" | "bullet_list_close" | "ordered_list_close":
-                boxes.pop()
+                lines = boxes.pop().lines()
                 if box.kind == "list":
                     boxes[-1].last_list = (len(boxes[-1].blocks), box.marker)
-                boxes[-1].blocks.append(box.lines())
+        if lines:
+            boxes[-1].blocks.append((token.type, lines))
         at += 1
     return "\n".join(boxes[0].lines())
 
@@ -335,7 +344,7 @@ def _code_lines(source: str, info: str, *, nested: bool) -> list[str]:
     if halved or (nested and _MATH_START.search(source)):
         return [f"<pre><code>{_entities(source)}</code></pre>"]
     word = (info.split(maxsplit=1) or [""])[0].strip("{}.")
-    language = found[0] if (found := _LANGUAGE.match(word)) else ""
+    language = found[0] if (found := LANGUAGE.match(word)) else ""
     if language.lower() == "mermaid" and _MERMAID_REACHES_OUT.search(source):
         language = "text"
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", source))])
