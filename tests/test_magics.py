@@ -66,6 +66,28 @@ def test_it_streams_as_deltas(kernel: Kernel, server: ScriptedServer):
     assert shown.markdown == "first second"
 
 
+def test_the_code_comes_once(kernel: Kernel, server: ScriptedServer):
+    """The widget's code crosses the channel with the first cell of a kernel; a further cell is small."""
+    server.always_answer("ok")
+    kernel.run("%%chat\nGo")
+    shown = kernel.run("%%chat\nGo again")
+    assert len(json.dumps(shown.messages, default=str)) < 20_000
+
+
+def test_reasoning_is_shown_apart(kernel: Kernel, server: ScriptedServer):
+    """What a model thought is a fold above its answer, made safe like it, and not part of the text."""
+    server.stream(
+        chunk(reasoning_content="I <b>think</b> "), chunk(reasoning_content="so."), chunk("Yes."), chunk(finish="stop")
+    )
+    shown = kernel.run("%%chat --out got\nGo")
+    assert "".join(delta.get("reasoning", "") for delta in shown.deltas()) == "I <b>think</b> so."
+    fold, answer = shown.markdown.split("</details>")
+    assert fold.startswith("<details>\n<summary>Thinking</summary>")
+    assert "<b>" not in fold
+    assert answer.strip() == "Yes."
+    assert kernel.value("(got.text, got.message.reasoning)") == ("Yes.", "I <b>think</b> so.")
+
+
 def test_with_nobody_watching(kernel: Kernel, server: ScriptedServer):
     """Executed by nbclient or papermill, a cell shows the same in one output, with no widget."""
     server.answer("done")

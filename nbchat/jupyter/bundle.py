@@ -73,9 +73,18 @@ def bundle(
     }
     if form != "text" and (texts or below):
         data["text/markdown"] = _under(
-            _headed([safe_markdown(text) for text in texts]), f"*[{safe_markdown(below)}]*" if below else ""
+            _thinking(turn, form) + _headed([safe_markdown(text) for text in texts]),
+            f"*[{safe_markdown(below)}]*" if below else "",
         )
     return data, {"nbchat": _record(turn, session)}
+
+
+def _thinking(turn: Turn, form: Format) -> str:
+    """Return the model's reasoning as a fold above the answer; HTML of our own, round text that was made safe."""
+    reasoning = turn.reasoning
+    if not reasoning or form != "markdown":
+        return ""
+    return f"<details>\n<summary>Thinking</summary>\n\n{safe_markdown(reasoning)}\n\n</details>\n\n"
 
 
 def _shaped(text: str, form: Format) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import uuid
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,18 @@ from nbchat.wire.accumulator import Piece
 __all__ = ["Answer", "LiveView"]
 
 _STATIC = Path(__file__).parent / "static"
+_CODE, _STYLE, _STUB = _STATIC / "cell.js", _STATIC / "cell.css", _STATIC / "stub.js"
 _STATUSES = {"cancelled": "stopped"}
+
+
+class Hub(anywidget.AnyWidget):
+    """Brings the code to the page, once. An anywidget sends its whole code with each instance; cells borrow this copy.
+
+    It is never shown and never closed, so that a page that is reloaded gets it again.
+    """
+
+    _esm = _CODE
+    _css = _STYLE
 
 
 class Answer(anywidget.AnyWidget):
@@ -28,8 +42,7 @@ class Answer(anywidget.AnyWidget):
     asks for the state: a page that was reloaded, a second view.
     """
 
-    _esm = _STATIC / "cell.js"
-    _css = _STATIC / "cell.css"
+    _esm = _STUB
 
     texts = List(Unicode()).tag(sync=True)
     reasoning = Unicode().tag(sync=True)
@@ -40,8 +53,8 @@ class Answer(anywidget.AnyWidget):
     label = Unicode("Answer").tag(sync=True)
     final = Dict(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, **traits: Any) -> None:
-        self._pieces: dict[int, list[str]] = {}
+    def __init__(self, *, choices: int = 1, **traits: Any) -> None:
+        self._pieces: dict[int, list[str]] = {choice: [] for choice in range(choices)}
         self._thoughts: list[str] = []
         self._number = 0
         super().__init__(**traits)
@@ -54,7 +67,7 @@ class Answer(anywidget.AnyWidget):
         return {name: now.get(name, value) for name, value in state.items()}
 
     def _snapshot(self) -> dict[str, Any]:
-        texts = ["".join(self._pieces.get(choice, ())) for choice in range(max(self._pieces, default=0) + 1)]
+        texts = ["".join(self._pieces.get(choice, ())) for choice in range(max(self._pieces) + 1)]
         return {"seq": self._number, "texts": texts, "reasoning": "".join(self._thoughts)}
 
     def add(self, pieces: list[Piece]) -> None:
@@ -83,6 +96,28 @@ class Answer(anywidget.AnyWidget):
             self.send({"type": "snapshot", **self._snapshot()})
         elif kind == "settled":
             self.close()
+        elif kind == "code":  # the page has no hub: it was cleared away, or belongs to another kernel
+            self.send({"type": "code", "esm": _CODE.read_text("utf-8"), "css": _STYLE.read_text("utf-8")})
+
+
+class WholeAnswer(Answer):
+    """An answer that brings the code itself, for front ends that give each output a page of its own."""
+
+    _esm = _CODE
+    _css = _STYLE
+
+
+@cache
+def _hub() -> Hub:
+    return Hub()
+
+
+def _answer(**traits: Any) -> Answer:
+    """Open the widget for one answer, in the way that this front end needs."""
+    if "google.colab" in sys.modules or "VSCODE_PID" in os.environ:
+        return WholeAnswer(**traits)
+    _hub()
+    return Answer(**traits)
 
 
 class LiveView:
@@ -96,8 +131,9 @@ class LiveView:
     def __init__(self, turn: Turn, drawing: Drawing) -> None:
         self._drawing = drawing
         self._display_id = uuid.uuid4().hex
-        self._answer = Answer(
-            format=drawing.form, label=f"Answer from {turn.asked.parameters.get('model') or 'the model'}"
+        asked = turn.asked.parameters
+        self._answer = _answer(
+            choices=asked.get("n", 1), format=drawing.form, label=f"Answer from {asked.get('model') or 'the model'}"
         )
         reference = {"version_major": 2, "version_minor": 0, "model_id": self._answer.model_id}
         display(
