@@ -15,7 +15,7 @@ import msgspec
 
 from nbchat.errors import APIError, EmptyAnswerError, NbchatError, ProtocolError, TruncatedError, status_error
 from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.sse import Event, EventDecoder
+from nbchat.wire.sse import EventDecoder
 
 __all__ = ["ChunkDecoder", "chunk_of_completion", "read_error", "read_json", "read_object", "without_surrogates"]
 
@@ -74,18 +74,17 @@ def read_json(received: bytes) -> Any:
     Raises:
         ProtocolError: It is not JSON, or it is nested too deeply (``kind`` is ``"invalid_json"``).
     """
-    value = _read_json(received)
+    try:
+        value = _decode(received)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _read_gently(received)
     # Counting brackets costs next to nothing, and nearly always tells that there is nothing to look for.
-    if received.count(b"[") + received.count(b"{") >= _DEEPEST and _too_deep(value):
+    if len(received) - len(received.translate(None, b"[{")) >= _DEEPEST and _too_deep(value):
         raise ProtocolError("The server sent JSON that is nested too deeply to be an answer.", kind="invalid_json")
     return value
 
 
-def _read_json(received: bytes) -> Any:
-    try:
-        return _decode(received)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
+def _read_gently(received: bytes) -> Any:
     try:
         text = received.decode("utf-8-sig", "replace")
         return without_surrogates(json.loads(text, parse_constant=lambda _: None, parse_float=_finite))
@@ -168,8 +167,11 @@ def _bad_chunk(what: str) -> ProtocolError:
     return ProtocolError(f"The server sent a chunk that is not one of the API's: {what}.")
 
 
-def _checked(data: Any) -> dict[str, Any]:
-    """Return a chunk's object if everything that looks at it later may rely on its shape."""
+def _checked(data: Any, seen: set[int], finished: set[int]) -> dict[str, Any]:
+    """Return a chunk's object if everything that looks at it later may rely on its shape.
+
+    Which choices it speaks of is added to *seen*, and to *finished* which of them end: one pass does both.
+    """
     if not isinstance(data, dict):
         raise _bad_chunk(f"{type(data).__name__} in place of an object")
     if data.get("error"):
@@ -180,20 +182,23 @@ def _checked(data: Any) -> dict[str, Any]:
     if not isinstance(choices, list):
         raise _bad_chunk("choices is not a list")
     for choice in choices:
-        if not isinstance(choice, dict):
+        if type(choice) is not dict:
             raise _bad_chunk("a choice is not an object")
         index = choice.get("index")
         if index is not None and (type(index) is not int or not 0 <= index < _MOST_CHOICES):
             raise _bad_chunk("a choice's index is not a small number")
-        if (reason := choice.get("finish_reason")) and not isinstance(reason, str):
-            raise _bad_chunk("a finish reason is not text")
+        seen.add(index or 0)
+        if reason := choice.get("finish_reason"):
+            if not isinstance(reason, str):
+                raise _bad_chunk("a finish reason is not text")
+            finished.add(index or 0)
         delta = choice.get("delta")
         if delta is None:
             continue
-        if not isinstance(delta, dict):
+        if type(delta) is not dict:
             raise _bad_chunk("a delta is not an object")
         content = delta.get("content")
-        if content is not None and not isinstance(content, str | list):
+        if type(content) is not str and content is not None and type(content) is not list:
             raise _bad_chunk("content is neither text nor a list of parts")
         calls = delta.get("tool_calls")
         if calls is not None and not (isinstance(calls, list) and all(isinstance(call, dict) for call in calls)):
@@ -232,11 +237,11 @@ class ChunkDecoder:
         An error that comes in the same bytes waits for :meth:`end`: what had arrived before it is never lost.
         """
         chunks: list[ChatCompletionChunk] = []
-        for event in self._events.feed(received):
+        for kind, payload in self._events.feed(received):
             if self.done:
                 break
             try:
-                data = self._read(event)
+                data = self._read(kind, payload)
             except NbchatError as failure:
                 self._failure, self.done = failure, True
                 break
@@ -244,9 +249,8 @@ class ChunkDecoder:
                 chunks.append(ChatCompletionChunk(data))
         return chunks
 
-    def _read(self, event: Event) -> dict[str, Any] | None:
-        payload = event.data
-        if event.type == "error":
+    def _read(self, kind: str, payload: bytes) -> dict[str, Any] | None:
+        if kind == "error":
             raise self._reported(payload)
         if payload[:1] != b"{":  # not what every chunk is: blank (a keep-alive), [DONE], or something broken
             payload = payload.strip()
@@ -255,13 +259,8 @@ class ChunkDecoder:
             if payload == b"[DONE]":
                 self.done = True
                 return None
-        data = _checked(read_json(payload))
+        data = _checked(read_json(payload), self._seen, self._finished)
         self._nothing_yet = False
-        for choice in data.get("choices") or ():
-            index = choice.get("index") or 0
-            self._seen.add(index)
-            if choice.get("finish_reason"):
-                self._finished.add(index)
         return data
 
     def _reported(self, payload: bytes) -> NbchatError:
@@ -309,4 +308,4 @@ def chunk_of_completion(data: dict[str, Any]) -> ChatCompletionChunk:
         for choice in data["choices"]
         if isinstance(choice, dict)
     ]
-    return ChatCompletionChunk(_checked({**data, "object": "chat.completion.chunk", "choices": choices}))
+    return ChatCompletionChunk(_checked({**data, "object": "chat.completion.chunk", "choices": choices}, set(), set()))

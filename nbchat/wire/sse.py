@@ -33,10 +33,11 @@ class EventDecoder:
         ([], [Event(type='message', data=b'1')])
     """
 
-    __slots__ = ("_at_start", "_data", "_open_line", "_skip_lf", "_type")
+    __slots__ = ("_at_start", "_between", "_data", "_open_line", "_skip_lf", "_type")
 
     def __init__(self) -> None:
         self._at_start = True  # a byte order mark may still come
+        self._between = False  # the last event has ended, and nothing of the next has come
         self._skip_lf = False  # the last byte was CR: a LF that follows belongs to it
         self._open_line: list[bytes] = []  # the pieces of a line whose end has not come
         self._type = ""
@@ -46,11 +47,11 @@ class EventDecoder:
         """Take the next bytes and return the events that they complete."""
         # What nearly every read of nearly every server is: one whole event and nothing open.
         if (
-            received.startswith(b"data: ")
+            self._between
+            and received[:6] == b"data: "
             and received.find(b"\n") == len(received) - 2
-            and received.endswith(b"\n\n")
-            and b"\r" not in received
-            and not (self._open_line or self._data or self._type or self._at_start or self._skip_lf)
+            and received[-1:] == b"\n"
+            and received.find(b"\r") < 0
         ):
             return [Event("message", received[6:-2])]
         if self._at_start:
@@ -77,6 +78,7 @@ class EventDecoder:
                     self._field(line)
                 elif event := self._dispatch():
                     events.append(event)
+        self._between = not (self._open_line or self._data or self._type or self._skip_lf)
         return events
 
     def _without_bom(self, received: bytes) -> bytes:

@@ -69,16 +69,20 @@ def maybe(kind: type[Value]) -> Reader:
 
 def _member(name: str, reader: Reader | None) -> property:
     """Make the property that shows one declared member."""
-    if reader is None:
-        return property(lambda self: _unknown(self._data.get(name)))
-    return property(lambda self: reader(self._data.get(name)))
+    if reader is not None:
+        return property(lambda self: reader(self._data.get(name)))
+
+    def show(self: Value) -> Any:
+        value = self._data.get(name)
+        # Text is what is asked for at every chunk of every answer.
+        return value if type(value) is str else _unknown(value)
+
+    return property(show)
 
 
 def _unknown(value: Any) -> Any:
     """See a member that no class declares: objects as values, arrays as lists, the rest as it is."""
     kind = type(value)
-    if kind is str or value is None:
-        return value
     if kind is dict:
         return Value(value)
     if kind is list:
