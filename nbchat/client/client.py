@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, overload
 
 from nbchat.client import portal
@@ -10,6 +10,7 @@ from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, default_notice, resolve, tell
 from nbchat.client.http import Http, Options, Timeout
 from nbchat.client.stream import Stream
+from nbchat.errors import ConfigurationError
 from nbchat.wire.messages import ChatCompletion, ModelList
 from nbchat.wire.values import Value, plain
 
@@ -58,6 +59,7 @@ class Client:
         endpoint = resolve(base_url, api_key)
         if not headers and endpoint.base_url == (configured.base_url or "").rstrip("/"):
             headers = SecretHeaders(configured.headers)
+        headers.checked()
         self.http = Http(
             endpoint,
             configured.timeout if timeout is None else timeout,
@@ -68,7 +70,8 @@ class Client:
         self.models = Models(self.http)
 
     def __repr__(self) -> str:
-        return f"Client({self.base_url!r})"
+        # One that could not be made has no address yet, and shows in the traceback that says so.
+        return f"Client({self.base_url!r})" if hasattr(self, "http") else "Client()"
 
     @property
     def endpoint(self) -> Endpoint:
@@ -193,12 +196,18 @@ class Models:
 def _request(
     messages: Messages, model: str | None, stream: bool | None, fields: dict[str, Any]
 ) -> tuple[dict[str, Any], Options]:
-    """Split what a caller gave into the request's body and the options of sending it."""
+    """Split what a caller gave into the request's body and the options of sending it.
+
+    Raises:
+        ConfigurationError: The messages are no list of messages, or a header can't be sent.
+    """
     options = Options(
-        headers=SecretHeaders(fields.pop("extra_headers", None)),
+        headers=SecretHeaders(fields.pop("extra_headers", None)).checked(),
         query=fields.pop("extra_query", None),
         timeout=fields.pop("timeout", None),
     )
     extra = fields.pop("extra_body", None) or {}
+    if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
+        raise ConfigurationError('messages is a list, such as [{"role": "user", "content": "Hi"}].')
     body = {"model": model, "messages": list(messages), "stream": stream, **fields}
     return plain({**{name: value for name, value in body.items() if value is not None}, **extra}), options

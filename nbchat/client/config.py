@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from traitlets import CInt, Dict, Float, Unicode, Union
 from traitlets.config import Application, SingletonConfigurable
 
 __all__ = ["NBChat", "settings"]
+
+
+class _Literals(Dict):
+    """A dict that a command line may also give item by item, as in ``--NBChat.parameters temperature=0.2``."""
+
+    def item_from_string(self, s: str) -> dict[str, Any]:
+        """Read one item; traitlets would keep every value as text."""
+        items: dict[str, Any] = super().item_from_string(s)
+        return {name: _literal(value) for name, value in items.items()}
+
+
+def _literal(text: Any) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
 
 
 class NBChat(SingletonConfigurable):
@@ -30,10 +47,10 @@ class NBChat(SingletonConfigurable):
     )
     model = Unicode(None, allow_none=True, help="The model that answers where none is named.").tag(config=True)
     system = Unicode(None, allow_none=True, help="The system message of new sessions.").tag(config=True)
-    parameters = Dict(help="Request fields of new sessions, such as {'temperature': 0.2}.").tag(config=True)
+    parameters = _Literals(help="Request fields of new sessions, such as {'temperature': 0.2}.").tag(config=True)
     headers = Dict(help="Headers sent with every request to base_url.").tag(config=True)
     timeout = Union(
-        [Float(), Dict()],
+        [Float(), _Literals()],
         default_value=None,
         allow_none=True,
         help="Seconds to wait in each phase, or a dict of seconds: connect, first_byte, between_chunks.",

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from nbchat.client.config import settings
@@ -28,7 +29,8 @@ class Secret:
     __slots__ = ("__value",)
 
     def __init__(self, value: str) -> None:
-        self.__value = value
+        # A key that was read from a file comes with the newline at its end.
+        self.__value = value.strip()
 
     def reveal(self) -> str:
         """Return the key itself, for the one place that sends it."""
@@ -44,6 +46,14 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self.__value)
 
+    def __bool__(self) -> bool:
+        return bool(self.__value)
+
+    @property
+    def sendable(self) -> bool:
+        """Whether it can stand in a header: one line of ASCII. An error of the HTTP library would show it."""
+        return self.__value.isascii() and self.__value.isprintable()
+
     def __repr__(self) -> str:
         return "<a key, hidden>"
 
@@ -58,8 +68,21 @@ class SecretHeaders(Mapping[str, str]):
 
     __slots__ = ("_values",)
 
-    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
-        self._values = {name: Secret(value) for name, value in (headers or {}).items()}
+    def __init__(self, headers: Mapping[str, Any] | None = None) -> None:
+        self._values = {str(name): Secret(str(value)) for name, value in (headers or {}).items()}
+
+    def checked(self) -> SecretHeaders:
+        """Return the headers, if they can be sent.
+
+        Raises:
+            ConfigurationError: A name or a value can't stand in a header.
+        """
+        for name, value in self._values.items():
+            if not name.isascii() or not name.replace("-", "_").isidentifier():
+                raise ConfigurationError(f"{name!r} is not the name of a header.")
+            if not value.sendable:
+                raise ConfigurationError(f"The header {name} can't be sent: its value is not one line of plain text.")
+        return self
 
     def __getitem__(self, name: str) -> str:
         return self._values[name].reveal()
@@ -115,17 +138,21 @@ def is_local_model(model: str | None) -> bool:
         >>> is_local_model("local:models/llama.gguf"), is_local_model("gpt-4o-mini")
         (True, False)
     """
-    return model is not None and (model == "local" or model.startswith("local:"))
+    return isinstance(model, str) and (model == "local" or model.startswith("local:"))
 
 
 def _checked(url: str, source: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in _SCHEMES and bool(parts.netloc or parts.path) and parts.port != 0
+    except ValueError:  # half an IPv6 address, a port beyond 65535
+        parts, sound = urlsplit(""), False
     if "@" in parts.netloc:
         raise ConfigurationError(
             f"{source} holds a user name or password, which would show wherever the address does.",
             hint="Pass it as headers={'Authorization': …} or api_key=… instead.",
         )
-    if parts.scheme not in _SCHEMES or not (parts.netloc or parts.path):
+    if not sound:
         raise ConfigurationError(
             f"{source} is {url!r}, which is not an address of a server.", hint="Write it as http://HOST:PORT/v1."
         )
@@ -134,6 +161,11 @@ def _checked(url: str, source: str) -> str:
 
 def _environment(name: str | None) -> str | None:
     return (os.environ.get(name) or "").strip() or None if name else None
+
+
+def _key(name: str | None) -> Secret | None:
+    # Under cover from the first moment: what raises later may show its locals.
+    return Secret(_environment(name) or "") or None
 
 
 def resolve(base_url: str | None = None, api_key: Secret | None = None) -> Endpoint:
@@ -152,7 +184,7 @@ def resolve(base_url: str | None = None, api_key: Secret | None = None) -> Endpo
     configured = settings()
     model = configured.model or _environment("NBCHAT_MODEL")
     env_url = _environment("OPENAI_BASE_URL")
-    env_key = _environment("OPENAI_API_KEY")
+    env_key, api_key = _key("OPENAI_API_KEY"), api_key or None
     if base_url:
         url = _checked(base_url, "base_url")
     elif configured.base_url:
@@ -166,12 +198,16 @@ def resolve(base_url: str | None = None, api_key: Secret | None = None) -> Endpo
     if url.startswith("llama:"):
         return Endpoint(url, model=model if is_local_model(model) else "local")
     key, source = api_key, "the argument api_key" if api_key else None
-    configured_key = _environment(configured.api_key_env)
+    configured_key = _key(configured.api_key_env)
     if key is None and configured_key and configured.base_url and _origin(url) == _origin(configured.base_url):
-        key, source = Secret(configured_key), str(configured.api_key_env)
+        key, source = configured_key, str(configured.api_key_env)
     # The environment's key belongs to the environment's server, and to no other that code happens to name.
     if key is None and env_key and _origin(url) == _origin(env_url or OPENAI_URL):
-        key, source = Secret(env_key), "OPENAI_API_KEY"
+        key, source = env_key, "OPENAI_API_KEY"
+    if key is not None and not key.sendable:
+        raise ConfigurationError(
+            f"The key from {source} can't be sent: it is not one line of plain text.", hint="Copy it once more."
+        )
     if model is None and _origin(url) == _origin(OPENAI_URL):
         model = _OPENAI_MODEL
     return Endpoint(url, key, model, key_source=source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from nbchat.client import portal
@@ -88,7 +89,7 @@ class Feed(Generic[T]):
 
         def waker() -> None:
             # The reader's loop may be gone by now; then nobody waits.
-            if not loop.is_closed():
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
 
         self._register(waker)

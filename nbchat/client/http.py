@@ -7,12 +7,14 @@ run on the I/O thread.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 import httpx
@@ -72,10 +74,16 @@ class Http:
         self._timeouts = _phases(timeout)
         self._headers = headers
         self._pool: httpx.AsyncClient | None = None
+        self._process = os.getpid()
+        self._inherited: httpx.AsyncClient | None = None
         self._opening = threading.Lock()
 
     async def open(self) -> httpx.AsyncClient:
         """Return the connection pool, made when first needed."""
+        if self._process != os.getpid():
+            # A forked child: the connections are its parent's, on a loop that is not here. They are left alone, not closed.
+            self._inherited, self._pool = self._pool, None
+            self._process, self._opening = os.getpid(), threading.Lock()
         while self._pool is None:
             # Certificates take some 100 ms to load: not on the thread that all streams share.
             await asyncio.get_running_loop().run_in_executor(None, self._make_pool)
@@ -174,17 +182,10 @@ class Http:
         attempt = 0
         while True:
             attempt += 1
-            request = pool.build_request(
-                method,
-                f"{endpoint.base_url}/{path}",
-                content=content,
-                params=options.query,
-                headers={"Content-Type": "application/json", **self._headers, **options.headers},
-                timeout=httpx.Timeout(phases["first_byte"], connect=phases["connect"]),
-                extensions={"nbchat.progress": options.notice} if options.notice else {},
+            request = self._request(
+                pool, method, f"{endpoint.base_url}/{path}", endpoint, content=content, options=options
             )
-            if endpoint.api_key is not None and "authorization" not in request.headers:
-                request.headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
+            request.extensions["timeout"] = httpx.Timeout(phases["first_byte"], connect=phases["connect"]).as_dict()
             answer = await _attempt(pool, request, endpoint)
             if isinstance(answer, httpx.Response):
                 break
@@ -201,6 +202,39 @@ class Http:
             yield answer
         finally:
             await answer.aclose()
+
+    def _request(
+        self,
+        pool: httpx.AsyncClient,
+        method: str,
+        url: str,
+        endpoint: Endpoint,
+        *,
+        content: bytes | None,
+        options: Options,
+    ) -> httpx.Request:
+        """Make a request.
+
+        Raises:
+            ConfigurationError: There is something in it that can't be sent.
+        """
+        try:
+            request = pool.build_request(
+                method,
+                url,
+                content=content,
+                params=options.query,
+                headers={"Content-Type": "application/json", **self._headers, **options.headers},
+                extensions={"nbchat.progress": options.notice} if options.notice else {},
+            )
+        except (httpx.InvalidURL, TypeError, ValueError, AttributeError) as problem:
+            reason = _reason(problem)
+        else:
+            if endpoint.api_key is not None and "authorization" not in request.headers:
+                request.headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
+            return request
+        # Out here, so that the frames of httpx, which hold the headers, are not in the traceback.
+        raise ConfigurationError(f"No request to {endpoint.name} can be made of this: {reason}.")
 
 
 def _close_later(pool: httpx.AsyncClient) -> None:
@@ -249,12 +283,23 @@ def _encode(body: Mapping[str, Any]) -> bytes:
         ConfigurationError: Something in it has no JSON form.
     """
     try:
-        return msgspec.json.encode(body)
+        return msgspec.json.encode(body, enc_hook=_bare)
     except UnicodeEncodeError:
-        return msgspec.json.encode(without_surrogates(body))
+        return msgspec.json.encode(without_surrogates(body), enc_hook=_bare)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as problem:
         reason = str(problem)
     raise ConfigurationError(f"The request can't be written as JSON: {reason}.")
+
+
+def _bare(value: Any) -> Any:
+    """Return a number or a text of another library (NumPy's, pandas') as Python's own."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 
 _tls_lock = threading.Lock()

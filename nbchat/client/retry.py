@@ -74,7 +74,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return seconds
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
@@ -98,5 +98,5 @@ def delay(attempt: int, asked: float | None) -> float | None:
     """
     if asked is not None:
         return asked if asked <= _OBEYED else None
-    longest: float = min(_FIRST * 2 ** (attempt - 1), _LONGEST)
+    longest: float = min(_FIRST * 2 ** min(attempt - 1, 10), _LONGEST)
     return longest * random.uniform(0.75, 1.0)  # noqa: S311  jitter needs no secrecy
