@@ -98,7 +98,13 @@ class Conversation:
     head: str | None = None
 
     def add(self, node: Node) -> None:
-        """Put a node into the tree; its parent is in it already."""
+        """Put a node into the tree; its parent is in it already.
+
+        Raises:
+            ValueError: Its parent is not, or another node of its identifier is.
+        """
+        if node.id in self.nodes:
+            raise ValueError(f"there are two nodes {node.id}")
         if node.parent is not None and node.parent not in self.nodes:
             raise ValueError(f"the parent of {node.id} is not in the tree")
         self.nodes[node.id] = node
@@ -158,12 +164,15 @@ class Conversation:
         conversation = cls()
         try:
             for item in data["nodes"]:
-                conversation.add(Node(**{"parent": None, **item}))
+                node = Node(**{"parent": None, **item})
+                if not isinstance(node.message, Mapping):
+                    raise TypeError(f"the message of {node.id} is not an object")
+                conversation.add(node)
             head = data["head"]
+            if head is not None and head not in conversation.nodes:
+                raise ValueError("the head is not in the tree")
         except (KeyError, TypeError) as problem:
             raise ValueError(f"this is not a conversation: {problem}") from None
-        if head is not None and head not in conversation.nodes:
-            raise ValueError("the head is not in the tree")
         conversation.head = head
         return conversation
 

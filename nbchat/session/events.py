@@ -112,14 +112,24 @@ class Events:
         self._delivering = False
         self._lock = threading.Lock()
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody would be told: what happens at every token need not be put into words for nobody."""
+        return bool(self._subscribers)
+
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call *callback* with every event from now on; what is returned ends that."""
+
+        # A function of its own, so that of one callback subscribed twice each is ended by itself.
+        def subscriber(event: Event) -> None:
+            callback(event)
+
         with self._lock:
-            self._subscribers = [*self._subscribers, callback]
+            self._subscribers = [*self._subscribers, subscriber]
 
         def unsubscribe() -> None:
             with self._lock:
-                self._subscribers = [other for other in self._subscribers if other is not callback]
+                self._subscribers = [other for other in self._subscribers if other is not subscriber]
 
         return unsubscribe
 
@@ -142,3 +152,7 @@ class Events:
                     callback(event)
                 except Exception:  # noqa: BLE001  a listener of anybody's may fail in any way
                     _log.exception("a subscriber of a session's events failed")
+                except BaseException:  # an interrupt, which is for whoever emits: the next event goes on from here
+                    with self._lock:
+                        self._delivering = False
+                    raise

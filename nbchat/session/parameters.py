@@ -10,6 +10,7 @@ import ast
 import copy
 import json
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any
 
 from traitlets import HasTraits, TraitError, TraitType
@@ -73,7 +74,7 @@ class Field(TraitType[Any, Any]):
         raise TraitError(f"{self.name} must be {reason} (or None, which is not sent), not {value!r}.")
 
     def parse(self, text: str) -> Any:
-        """Read the field's value from text, as on a magic's line; ``none`` is "not sent".
+        """Read the field's value from text, as on a magic's line; ``none`` is "not sent" where it is no value itself.
 
         Raises:
             TraitError: The text is not such a value, or it is out of bounds.
@@ -82,7 +83,7 @@ class Field(TraitType[Any, Any]):
             >>> fields()["temperature"].parse("0.2")
             0.2
         """
-        if text.strip().lower() == "none":
+        if text.strip().lower() == "none" and "none" not in self.choices:
             return None
         try:
             value = self.parse_text(text)
@@ -112,9 +113,13 @@ def _number(
     flag: str | None = None,
 ) -> Field:
     def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        number = None
+        if isinstance(value, int | Real) and not isinstance(value, bool):
+            # Numbers of NumPy and of pandas, which no encoder of JSON knows, become Python's own.
+            number = value if isinstance(value, int) else float(value)
+        if number is None or not low <= number <= high:
             raise ValueError(f"a number {_span(low, high)}")
-        return value
+        return number
 
     return Field(check, float, help=help, flag=flag, control="slider", bounds=(low, high), step=step)
 
@@ -136,7 +141,7 @@ def _text(help: str, *choices: str, flag: str | None = None) -> Field:  # noqa: 
     def check(value: Any) -> str:
         if not isinstance(value, str) or not value.strip():
             raise ValueError(f"one of {', '.join(choices)}" if choices else "a text that is not empty")
-        return value
+        return str.__str__(value)
 
     return Field(check, str, help=help, flag=flag, control="choice" if choices else "text", choices=choices)
 
@@ -165,7 +170,7 @@ def _switch(help: str) -> Field:  # noqa: A002
     return Field(check, parse, help=help, control="switch")
 
 
-def _object(help: str, *, or_text: bool = False) -> Field:  # noqa: A002
+def _object(help: str, *choices: str, or_text: bool = False) -> Field:  # noqa: A002
     def check(value: Any) -> Any:
         if or_text and isinstance(value, str) and value:
             return value
@@ -173,20 +178,20 @@ def _object(help: str, *, or_text: bool = False) -> Field:  # noqa: A002
             # A ValueError like the others: Field.validate makes one kind of failure of them all.
             raise ValueError("a text or a dict" if or_text else "a dict")  # noqa: TRY004
         try:
-            json.dumps(value)
-        except (TypeError, ValueError):
+            # There and back: what the caller changes in it later is not what was set.
+            return json.loads(json.dumps(dict(value), allow_nan=False))
+        except (TypeError, ValueError, RecursionError):
             raise ValueError("a dict that can be written as JSON") from None
-        return dict(value)
 
     def parse(text: str) -> Any:
         if or_text and not text.lstrip().startswith("{"):
             return text
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return _literal(text)
 
-    return Field(check, parse, help=help, control="json")
+    return Field(check, parse, help=help, control="json", choices=choices)
 
 
 def _stop_sequences(help: str) -> Field:  # noqa: A002
@@ -233,7 +238,9 @@ class Parameters(HasTraits):
     seed = _integer(None, None, "With the same seed and parameters, models that can answer the same.")
     logprobs = _switch("Whether to give the probability of each token.")
     top_logprobs = _integer(0, 20, "How many likely tokens to give at each position; needs logprobs.")
-    tool_choice = _object("Which tool to call: none, auto, required, or one named.", or_text=True)
+    tool_choice = _object(
+        "Which tool to call: none, auto, required, or one named.", "none", "auto", "required", or_text=True
+    )
     parallel_tool_calls = _switch("Whether the model may call several tools at once.")
     response_format = _object("The form of the answer, such as {'type': 'json_object'}.")
     reasoning_effort = _text("How long a reasoning model thinks.", "none", "minimal", "low", "medium", "high", "xhigh")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nbchat.client.endpoint import Endpoint
 from nbchat.wire.messages import Usage
+from nbchat.wire.values import Value
 
 __all__ = ["price"]
+
+
+def _count(tokens: Any) -> int:
+    return tokens if isinstance(tokens, int) else 0
 
 
 def price(usage: Usage | None, model: str, endpoint: Endpoint) -> float | None:
@@ -27,12 +34,12 @@ def price(usage: Usage | None, model: str, endpoint: Endpoint) -> float | None:
     import genai_prices
 
     details = usage.prompt_tokens_details
-    tokens = genai_prices.Usage(
-        input_tokens=usage.prompt_tokens or 0,
-        cache_read_tokens=(details.get("cached_tokens") if details else 0) or 0,
-        output_tokens=usage.completion_tokens or 0,
-    )
     try:
+        tokens = genai_prices.Usage(
+            input_tokens=_count(usage.prompt_tokens),
+            cache_read_tokens=_count(details.get("cached_tokens")) if isinstance(details, Value) else 0,
+            output_tokens=_count(usage.completion_tokens),
+        )
         return float(genai_prices.calc_price(tokens, model, provider_api_url=endpoint.base_url).total_price)
     except (LookupError, ValueError):  # no such provider or model in the lists; tokens that make no sense
         return None

@@ -36,12 +36,12 @@ def content_text(content: Any) -> str:
         return content
     if isinstance(content, list):
         return "".join(
-            _part_text(part) for part in content if isinstance(part, dict) and part.get("type") != "thinking"
+            _part_text(part) for part in content if isinstance(part, dict | Value) and part.get("type") != "thinking"
         )
     return ""
 
 
-def _part_text(part: dict[str, Any]) -> str:
+def _part_text(part: dict[str, Any] | Value) -> str:
     text = part.get("text")
     return text if isinstance(text, str) else ""
 
