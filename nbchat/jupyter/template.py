@@ -63,7 +63,7 @@ def expand(source: str, namespace: Mapping[str, Any]) -> str | list[Part]:
 def _expression(source: str, start: int) -> tuple[str, int] | None:
     """Find the expression that begins at *start*: it ends at the first ``}}`` that makes it Python.
 
-    Where none does, the first is taken, so that the error can name it; nothing in braces is text.
+    Where none does, the first is taken, so that the error can name it. Nothing at all in the braces is text.
     """
     first = None
     at = start + len(_OPENING)
@@ -71,8 +71,9 @@ def _expression(source: str, start: int) -> tuple[str, int] | None:
     close = source.find(_CLOSING, at, limit)
     while close >= 0:
         text = source[at:close]
-        if text.strip():
-            first = first or (text.strip(), close + len(_CLOSING))
+        if not text.strip():
+            return None
+        first = first or (text.strip(), close + len(_CLOSING))
         if _is_python(text):
             return text.strip(), close + len(_CLOSING)
         close = source.find(_CLOSING, close + 1, limit)
@@ -86,12 +87,14 @@ def _is_python(text: str) -> bool:
             tree = ast.parse(f"({text.strip()}\n)", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    # Nothing, or a comment only, would be read as our own two parentheses.
+    # A comment only would be read as our own two parentheses.
     return not (isinstance(tree, ast.Tuple) and not tree.elts and tree.col_offset == 0)
 
 
 def _value(expression: str, namespace: Mapping[str, Any]) -> str | Part:
     try:
+        if expression.startswith("#"):
+            raise SyntaxError("this is a comment")
         code = compile(f"({expression}\n)", "<{{expression}}>", "eval")
         # The user's own expression, in the user's own kernel; showing its value runs their code too.
         return describe(eval(code, dict(namespace)))  # noqa: S307
