@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 # How long a process may take, in seconds, before the test fails.
-PATIENCE = 60.0
+PATIENCE = 30.0
 
 
 def environment(**more: str) -> dict[str, str]:

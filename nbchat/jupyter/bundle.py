@@ -37,12 +37,17 @@ def notes(turn: Turn) -> list[str]:
         said.append("broke off here")
     elif completion is not None:
         reasons = {choice.finish_reason for choice in completion.choices if choice.finish_reason not in (None, "stop")}
-        said += sorted(_REASONS.get(reason, reason) for reason in reasons)
+        said += sorted(_REASONS.get(reason) or _word(reason) for reason in reasons)
     asked = turn.asked.parameters.get("model")
     by_default = turn.endpoint is not None and not turn.endpoint.chosen
     if completion is not None and by_default and asked and not is_local_model(asked):
-        said.append(f"answered by {completion.model}, not {asked}")
+        said.append(f"answered by {_word(completion.model)}, not {asked}")
     return said
+
+
+def _word(text: str) -> str:
+    """Return a word of the server's on one line, with nothing in it that a terminal would obey."""
+    return plain_text(" ".join(text.split()))
 
 
 def bundle(
@@ -68,9 +73,7 @@ def bundle(
         else [content_text(c.message.content) or c.message.refusal or "" for c in completion.choices]
     )
     texts = [_shaped(text, form) for text in texts]
-    data = {
-        "text/plain": _under(_headed([plain_text(text) for text in texts]), f"[{plain_text(below)}]" if below else "")
-    }
+    data = {"text/plain": _under(_headed([plain_text(text) for text in texts]), f"[{below}]" if below else "")}
     if form != "text" and (texts or below):
         data["text/markdown"] = _under(
             _thinking(turn, form) + _headed([safe_markdown(text) for text in texts]),

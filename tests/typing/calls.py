@@ -1,0 +1,136 @@
+"""Calls of the public API as users write them, with the types that come back: never run, only read by mypy."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, assert_type
+
+import nbchat
+from nbchat import Client, Completion, NbchatError, Parameters, Session, Stream, Turn, get_session, use_session
+from nbchat.session.events import Event, TextAdded
+from nbchat.wire.chunks import ChatCompletionChunk, ChunkChoice, Delta, ToolCallDelta
+from nbchat.wire.messages import ChatCompletion, Choice, Message, Model, ModelList, ToolCall, Usage
+
+messages = [{"role": "user", "content": "Say this is a test"}]
+
+
+def client_made_in_every_way() -> None:
+    Client()
+    Client("http://cluster:8000/v1", "sk-…", timeout=30, max_retries=0, headers={"X-Team": "a"})
+    Client(base_url=None, api_key=None, timeout={"connect": 3.0})
+    with Client() as client:
+        assert_type(client, Client)
+    Client(base_url=5)  # type: ignore[arg-type]
+    Client(timeout="30")  # type: ignore[arg-type]
+
+
+def whole_answers(client: Client) -> None:
+    response = client.chat.completions.create(model="gpt-4", messages=messages)
+    assert_type(response, ChatCompletion)
+    assert_type(response.choices, list[Choice])
+    assert_type(response.choices[0].message, Message)
+    assert_type(response.choices[0].message.content, str | None)
+    assert_type(response.choices[0].message.reasoning, str | None)
+    assert_type(response.choices[0].message.tool_calls, list[ToolCall] | None)
+    assert_type(response.choices[0].finish_reason, str | None)
+    assert_type(response.usage, Usage | None)
+    assert_type(response.to_dict(), dict[str, Any])
+    assert_type(client.chat.completions.create(messages=messages, stream=False), ChatCompletion)
+    assert_type(client.chat.completions.create(messages=messages, stream=None, n=3, stop=["6."]), ChatCompletion)
+    client.chat.completions.create(messages=[*messages, response.choices[0].message], temperature=0.7, max_tokens=None)
+    client.chat.completions.create(model="gpt-4")  # type: ignore[call-overload]
+    client.chat.completions.create(messages=5)  # type: ignore[call-overload]
+
+
+def streamed_answers(client: Client) -> None:
+    stream = client.chat.completions.create(model="gpt-4", messages=messages, stream=True)
+    assert_type(stream, Stream)
+    for chunk in stream:
+        assert_type(chunk, ChatCompletionChunk)
+        assert_type(chunk.choices, list[ChunkChoice])
+        assert_type(chunk.choices[0].delta, Delta)
+        assert_type(chunk.choices[0].delta.content, str | None)
+        assert_type(chunk.choices[0].delta.tool_calls, list[ToolCallDelta] | None)
+    assert_type(next(stream), ChatCompletionChunk)
+    with stream as same:
+        assert_type(same, Stream)
+
+
+async def from_async_code(client: Client) -> None:
+    assert_type(await client.chat.completions.acreate(messages=messages), ChatCompletion)
+    stream = await client.chat.completions.acreate(messages=messages, stream=True)
+    assert_type(stream, Stream)
+    async for chunk in stream:
+        assert_type(chunk, ChatCompletionChunk)
+    assert_type(await client.models.alist(), ModelList)
+    await client.aclose()
+
+
+def models(client: Client) -> None:
+    for model in client.models.list():
+        assert_type(model, Model)
+        assert_type(model.id, str)
+
+
+def sessions() -> None:
+    chat = Session(model="gpt-4o-mini", system="You are terse.", temperature=0.2)
+    completion = chat.send("What's Python?")
+    assert_type(completion, Completion)
+    assert_type(completion.text, str)
+    assert_type(completion.code, list[str])
+    assert_type(completion.cost, float | None)
+    assert_type(completion.usage, Usage | None)
+    assert_type(completion.tool_calls, list[ToolCall])
+    assert_type(completion.choices, list[Choice])
+    assert_type(completion.to_dict(), dict[str, Any])
+    assert_type(chat.messages, list[dict[str, Any]])
+    assert_type(chat.parameters, Parameters)
+    assert_type(chat.system, str | None)
+    assert_type(chat.model, str | None)
+    assert_type(chat.cost, float | None)
+    assert_type(chat.usage, Usage)
+    assert_type(chat.fork(), Session)
+    assert_type(chat.undo(), bool)
+    assert_type(Session.from_json(chat.to_json()), Session)
+    assert_type(chat.to_markdown(), str)
+    chat.send([{"type": "text", "text": "Hi"}])
+    chat.send({"role": "user", "content": "Hi"})
+    chat.send(completion.message)
+    chat.model = None
+    chat.send(5)  # type: ignore[arg-type]
+
+
+def turns(chat: Session) -> None:
+    turn = chat.stream("How do I learn it?", temperature=1)
+    assert_type(turn, Turn)
+    for text in turn:
+        assert_type(text, str)
+    assert_type(turn.result(), Completion)
+    assert_type(turn.result(timeout=1.5), Completion)
+    assert_type(turn.completion, Completion | None)
+    assert_type(turn.error, NbchatError | None)
+    assert_type(turn.text, str)
+    assert_type(chat.regenerate(), Turn)
+    assert_type(chat.edit(0, "Else?"), Turn)
+    assert_type(turn.status == "nonsense", bool)  # type: ignore[comparison-overlap]
+
+
+async def awaited(chat: Session) -> None:
+    assert_type(await chat.stream("a"), Completion)
+    async for text in chat.stream("b"):
+        assert_type(text, str)
+    await asyncio.gather(chat.stream("c"), chat.stream("d"))
+
+
+def watched(chat: Session) -> None:
+    def see(event: Event) -> None:
+        if isinstance(event, TextAdded):
+            assert_type(event.turn, Turn)
+
+    assert_type(chat.subscribe(see), Callable[[], None])
+
+
+def the_front_door() -> None:
+    assert_type(get_session(), Session)
+    assert_type(get_session("drafts"), Session)
+    assert_type(use_session("drafts"), Session)
+    assert_type(nbchat.unload(), None)
