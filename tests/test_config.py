@@ -106,15 +106,11 @@ def test_a_configuration_file(tmp_path: Path, server: ScriptedServer):
     assert (request.headers["authorization"], request.headers["x-team"]) == ("Bearer sk-mine", "a")
 
 
-def test_a_misspelt_trait_is_said(tmp_path: Path):
-    """A trait that there is not is said, with the one that was probably meant."""
-    _, stderr = ipython(tmp_path, "import nbchat; nbchat.Client()", "--NBChat.modle=x")
+def test_what_is_wrong_with_it_is_said(tmp_path: Path):
+    """A trait that there is not is said, with the one meant; a request field out of bounds is one line in a cell."""
+    arguments = ["--NBChat.parameters={'temperature': 5}", "--NBChat.modle=x"]
+    stdout, stderr = ipython(tmp_path, "%load_ext nbchat\n%chat status", *arguments)
     assert "`modle` not recognized by `NBChat`.  Did you mean `model`?" in stderr
-
-
-def test_a_bad_parameter_is_one_line(tmp_path: Path):
-    """A configured request field that is out of bounds is one line when the first session is made."""
-    stdout, stderr = ipython(tmp_path, "%load_ext nbchat\n%chat status", "--NBChat.parameters={'temperature': 5}")
     assert "temperature must be a number between 0 and 2" in stdout + stderr
     assert "Traceback" not in stdout + stderr
 

@@ -8,6 +8,7 @@ import json
 import logging
 import pickle
 import traceback
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -281,14 +282,21 @@ def every_local(error: BaseException) -> str:
     return "".join(shown.format())
 
 
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[str]:
+    """The address of a server that refuses every key, and repeats it."""
+    scripted = ScriptedServer()
+    scripted.always(lambda request: Reply([json.dumps({"error": f"no: {KEY}"}).encode()], 401))
+    yield scripted.url
+    scripted.stop()
+
+
 @pytest.mark.parametrize("key", [KEY, f"{KEY}“typed”", f"{KEY}\nand more", f"{KEY}\x00"])
 @pytest.mark.parametrize("where", ["argument", "environment", "config", "header", "extra_header"])
 @pytest.mark.parametrize("fault", ["refused", "status", "body", "url", "query"])
-def test_no_traceback_shows_a_key(sources: Any, server: ScriptedServer, key: str, where: str, fault: str):
+def test_no_traceback_shows_a_key(sources: Any, refusing: str, *, key: str, where: str, fault: str):
     """Whatever goes wrong, and also if it is the key itself, neither the error nor any frame's locals hold it."""
-    server.schema = False
-    url = {"refused": "http://127.0.0.1:9/v1", "url": "http://127.0.0.1:x/v1"}.get(fault, server.url)
-    server.always(lambda request: Reply([json.dumps({"error": f"no: {KEY}"}).encode()], 401))
+    url = {"refused": "http://127.0.0.1:9/v1", "url": "http://127.0.0.1:x/v1"}.get(fault, refusing)
     arguments: dict[str, Any] = {"max_retries": 0}
     fields: dict[str, Any] = {"model": "m", "messages": QUESTION}
     if where == "argument":

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from apart import PATIENCE, environment
@@ -119,55 +118,52 @@ def test_an_interrupt_keeps_the_text(terminal: Terminal, server: ScriptedServer)
     assert [message["content"] for message in server.requests[1].json["messages"]] == ["Go", "so far", "Next"]
 
 
-def ipython(folder: Path, server: ScriptedServer, code: str) -> tuple[str, str]:
-    """What `ipython -c` prints."""
+def ipython(folder: Path, server: ScriptedServer, *cells: str) -> str:
+    """What `ipython` prints for these cells, up to the first that fails, without colours."""
+    code = f"_ = all(get_ipython().run_cell(cell).success for cell in {cells!r})"
+    arguments = ["--ext=nbchat", f"--NBChat.base_url={server.url}", "--NBChat.model=m", "-c", code]
     done = subprocess.run(
-        [sys.executable, "-m", "IPython", "--simple-prompt", "--colors=NoColor", "--ext=nbchat", f"--NBChat.base_url={server.url}", "--NBChat.model=m", "-c", code],
+        [sys.executable, "-m", "IPython", "--simple-prompt", "--colors=NoColor", *arguments],
         env=environment(IPYTHONDIR=str(folder)),
         cwd=folder,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=PATIENCE,
         check=False,
-    )  # fmt: skip
-    return done.stdout, done.stderr
+    )
+    # The number of an output is IPython's, which writes it before it knows what will be shown.
+    return re.sub(r"\x1b\[\d*m|Out\[\d+\]: ", "", done.stdout)
+
+
+def test_answers_in_a_pipe(tmp_path: Path, server: ScriptedServer):
+    """Without a terminal, in a pipe, the answers are the output, in the form asked for; a turn streams there too."""
+    asked = [
+        ("%%chat\nGo", ("**Hi**", "stop"), "**Hi**"),
+        ("%%chat\nGo", ("long", "length"), "long\n\n[cut off at max_tokens]"),
+        ("%%chat --no-stream\nGo", ("whole", "stop"), "whole"),
+        ("%%chat -f code\nGo", ("Look:\n```\nx\n```", "stop"), "```\nx\n```"),
+        ("%%chat -f json\nGo", ('{"a":1}', "stop"), '```json\n{\n  "a": 1\n}\n```'),
+        ("import nbchat\nchat = nbchat.get_session()\nprint(chat.send('a'))", ("*one* two", "stop"), "*one* two"),
+        ("chat.stream('b')", ("*three* four", "stop"), "*three* four"),
+    ]
+    for _, (text, finish), _ in asked:
+        server.answer(text, finish=finish)
+    shown = ipython(tmp_path, server, *(cell for cell, _, _ in asked))
+    assert shown == "".join(f"{text}\n" for _, _, text in asked)
 
 
 @pytest.mark.parametrize(
-    ("line", "steps", "stdout", "stderr"),
+    ("cell", "said"),
     [
-        ("", {"texts": ("**Hi**",)}, "**Hi**\n", ""),
-        ("", {"texts": ("long",), "finish": "length"}, "long\n\n[cut off at max_tokens]\n", ""),
-        ("--no-stream", {"texts": ("whole",)}, "whole\n", ""),
-        ("-f code", {"texts": ("Look:\n```\nx\n```",)}, "```\nx\n```\n", ""),
-        ("-f json", {"texts": ('{"a":1}',)}, '```json\n{\n  "a": 1\n}\n```\n', ""),
-        ("--nope", None, "", "ConfigurationError: %%chat: there is no option --nope."),
-        ("", "error", "", "RateLimitError: The server answered with status 429: slow down"),
+        ("%%chat --nope\nGo", "ConfigurationError: %%chat: there is no option --nope."),
+        ("%%chat\nGo", "NotFoundError: The server answered with status 404: not here"),
     ],
 )
-def test_one_question_from_a_script(
-    tmp_path: Path, server: ScriptedServer, *, line: str, steps: Any, stdout: str, stderr: str
-):
-    """Without a terminal, in a pipe, the answer is the output; what is wrong is one line."""
-    if steps == "error":
-        for _ in range(3):
-            server.error(429, {"error": {"message": "slow down"}}, retry_after_ms="1")
-    elif steps:
-        server.answer(*steps["texts"], finish=steps.get("finish", "stop"))
-    out, err = ipython(tmp_path, server, f"%%chat {line}\nGo")
-    assert "Traceback" not in out + err
-    if stderr:
-        assert stderr in re.sub(r"\x1b\[\d*m", "", out + err)
-    else:
-        assert (out, err) == (stdout, "")
-
-
-def test_python_prints_a_completion(tmp_path: Path, server: ScriptedServer):
-    """In a terminal session a completion is its text when printed, and a turn at the end of a cell streams."""
-    server.always_answer("*one* two")
-    out, err = ipython(
-        tmp_path, server, "import nbchat\nchat = nbchat.get_session()\nprint(chat.send('a'))\nchat.stream('b')"
-    )
-    # The number is IPython's, which writes it before it knows what will be shown.
-    assert (re.sub(r"Out\[\d+\]: ", "", out), err) == ("*one* two\n*one* two\n", "")
+def test_a_failure_is_one_line(tmp_path: Path, server: ScriptedServer, cell: str, said: str):
+    """What goes wrong is one line without a traceback, and the cells below do not run."""
+    server.error(404, {"error": {"message": "not here", "code": "model_not_found"}})
+    shown = ipython(tmp_path, server, cell, "print('never')")
+    assert shown.startswith(said)
+    assert shown.count("\n") == 1

@@ -106,19 +106,13 @@ def test_papermill_gives_the_same_answers(tmp_path: Path, server: ScriptedServer
 
 
 @pytest.mark.usefixtures("kernel")
-@pytest.mark.parametrize("how", ["refused", "option", "expression"])
-def test_a_failure_stops_the_run(tmp_path: Path, server: ScriptedServer, how: str):
+def test_a_failure_stops_the_run(tmp_path: Path, server: ScriptedServer):
     """A cell whose question fails is marked failed, says why on one line, and the cells below it do not run."""
     server.error(404, {"error": {"message": "no such model", "code": "model_not_found"}})
-    cell = {"refused": "%%chat\nHi", "option": "%%chat --nope\nHi", "expression": "%%chat\n{{nope}}"}[how]
-    made = notebook("%load_ext nbchat", cell, "print('never')")
-    with pytest.raises(nbclient.exceptions.CellExecutionError) as caught:
+    made = notebook("%load_ext nbchat", "%%chat\nHi", "print('never')")
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="no such model"):
         nbclient.NotebookClient(made, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
     (output,) = made.cells[1].outputs
-    assert output.output_type == "error"
+    assert (output.output_type, output.ename) == ("error", "NotFoundError")
     assert len(output.traceback) == 1
-    words = {"refused": "no such model", "option": "no option --nope", "expression": "{{nope}} can't be put in"}[how]
-    assert words in output.evalue
-    assert words in str(caught.value)
     assert made.cells[2].outputs == []
-    assert len(server.requests) == (how == "refused")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import inspect
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -56,14 +57,22 @@ class _Portal:
             return
 
         async def cancel_all() -> None:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                # A task that has not begun is let begin first: of one cancelled before, Python says that something in it
+                # was never awaited.
+                begun = [task for task in tasks if _begun(task)]
+                for task in begun:
+                    task.cancel()
+                await (asyncio.gather(*begun, return_exceptions=True) if begun else asyncio.sleep(0))
             loop.stop()
 
         asyncio.run_coroutine_threadsafe(cancel_all(), loop)
         thread.join(_GOODBYE)
+
+
+def _begun(task: asyncio.Task[Any]) -> bool:
+    work = task.get_coro()
+    return not inspect.iscoroutine(work) or inspect.getcoroutinestate(work) != inspect.CORO_CREATED
 
 
 _portal = _Portal()
