@@ -52,7 +52,9 @@ def test_it_comes_token_by_token(kernel: Kernel):
 def test_interrupting_the_model(kernel: Kernel):
     """The interrupt keeps the text and marks it; the next question is answered."""
     said = when(lambda m: m["msg_type"] == "comm_msg" and "delta" in str(m["content"]["data"]), kernel.interrupt)
-    shown = kernel.run(f"%%chat -s {new_name()}\nCount from one to five hundred, in words.", seen=said, patience=PATIENCE)
+    shown = kernel.run(
+        f"%%chat -s {new_name()}\nCount from one to five hundred, in words.", seen=said, patience=PATIENCE
+    )
     assert shown.error[0] == "Interrupted"
     assert shown.record["status"] == "cancelled"
     assert shown.record["answers"][0]["message"]["content"]

@@ -466,7 +466,7 @@ class Session:
     def _add(self, turn: Turn, accumulator: Accumulator, chunks: list[ChatCompletionChunk]) -> None:
         pieces = [piece for chunk in chunks for piece in accumulator.feed(chunk)]
         turn.add(accumulator, pieces)
-        if pieces:
+        if pieces and self._events.watched:
             self._events.emit(TextAdded(turn, tuple(pieces)))
 
     def _notice(self, turn: Turn, notice: object) -> None:
