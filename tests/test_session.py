@@ -117,6 +117,28 @@ def test_parameters_are_bound(chat: Session, server: ScriptedServer):
     assert "max_tokens" not in second
 
 
+def test_extra_body_has_the_last_word(chat: Session, server: ScriptedServer):
+    """What only one server knows is merged last: it adds members, and may change those that streaming brings."""
+    server.answer("ok")
+    chat.parameters.extra_body = {"top_k": 5, "stream_options": {"include_usage": False}}
+    chat.send("a")
+    assert server.requests[0].json["top_k"] == 5
+    assert server.requests[0].json["stream_options"] == {"include_usage": False}
+
+
+def test_a_misspelt_field_is_no_field(chat: Session):
+    """Setting a field that does not exist raises, where it would else be silently ignored."""
+    with pytest.raises(AttributeError, match="no request field 'temprature'"):
+        chat.parameters.temprature = 1
+
+
+def test_half_characters_are_exported(chat: Session, server: ScriptedServer):
+    """A lone surrogate in a question does not keep the conversation from being written to a file."""
+    server.answer("ok")
+    chat.send("half \ud800")
+    assert "half \ufffd" in Session.from_json(chat.to_json().encode().decode()).messages[0]["content"]
+
+
 def test_parameters_are_frozen_when_asked(chat: Session, server: ScriptedServer):
     """What is changed after a turn was asked does not reach it, though it still waits."""
     gate = threading.Event()
@@ -369,7 +391,10 @@ def test_json_is_loss_free(chat: Session, server: ScriptedServer):
     assert roles(again) == "s:Be brief. u:q a:b"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"nbchat": 1}', '{"nbchat": 1, "conversation": {"nodes": 3}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"nbchat": 1}', '{"nbchat": 1, "conversation": {"nodes": 3}}', '{"nbchat": 1, "parameters": 3}'],
+)
 def test_what_is_no_session_is_refused(text: str):
     """Reading something else is one sentence."""
     with pytest.raises(ConfigurationError, match="not a session"):

@@ -87,10 +87,18 @@ class Feed(Generic[T]):
         loop = asyncio.get_running_loop()
         event = asyncio.Event()
 
-        def waker() -> None:
+        def wake() -> None:
             # The reader's loop may be gone by now; then nobody waits.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
+
+        def waker() -> None:
+            # Waking a loop is a system call, at which the reader's thread takes over. What else is there is appended
+            # first, so that it does so once and not for every item.
+            try:
+                asyncio.get_running_loop().call_soon(wake)
+            except RuntimeError:
+                wake()
 
         self._register(waker)
         try:

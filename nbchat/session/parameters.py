@@ -253,6 +253,12 @@ class Parameters(HasTraits):
         super().__init__()
         self.update(values)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A misspelt field would otherwise be an attribute that nothing ever sends.
+        if not name.startswith("_") and not self.has_trait(name):
+            raise AttributeError(f"there is no request field {name!r}; there are {', '.join(fields())}.")
+        super().__setattr__(name, value)
+
     def update(self, values: Mapping[str, Any]) -> None:
         """Set several fields, all or none.
 

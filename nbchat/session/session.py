@@ -36,7 +36,7 @@ from nbchat.session.parameters import Parameters
 from nbchat.session.turn import Asked, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.decode import chunk_of_completion
+from nbchat.wire.decode import chunk_of_completion, without_surrogates
 from nbchat.wire.messages import Usage
 from nbchat.wire.values import Value, plain
 
@@ -395,7 +395,7 @@ class Session:
                 "parameters": self.parameters.to_dict(),
                 "conversation": self._conversation.to_dict(),
             }
-        return json.dumps(data, ensure_ascii=False, indent=indent)
+        return str(without_surrogates(json.dumps(data, ensure_ascii=False, indent=indent)))
 
     @classmethod
     def from_json(cls, text: str, **options: Any) -> Self:
@@ -416,7 +416,7 @@ class Session:
             session._system = data.get("system")
             session.parameters.replace(data.get("parameters", {}))
             session._conversation = Conversation.from_dict(data["conversation"])
-        except (ValueError, KeyError, TraitError) as problem:
+        except (ValueError, KeyError, TypeError, RecursionError, TraitError) as problem:
             raise ConfigurationError(f"This is not a session: {problem}.") from None
         return session
 
@@ -446,8 +446,7 @@ class Session:
             self._events.emit(TurnStarted(turn))
             options = Options(notice=lambda notice: self._notice(turn, notice))
             if turn.asked.streamed:
-                streaming = {**body, "stream": True, "stream_options": {"include_usage": True}}
-                async for chunks in client.http.stream(streaming, options):
+                async for chunks in client.http.stream(body, options):
                     self._add(turn, accumulator, chunks)
             else:
                 answer = await client.http.complete(body, options)
@@ -486,7 +485,8 @@ class Session:
             parameters["model"] = await self._only_model(client)
         elif "model" not in parameters:
             parameters["model"] = client.endpoint.model
-        return {**parameters, "messages": messages, **extra}
+        streamed = {"stream": True, "stream_options": {"include_usage": True}} if asked.streamed else {}
+        return {**parameters, "messages": messages, **streamed, **extra}
 
     @staticmethod
     async def _only_model(client: Client) -> str:
