@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import inspect
 import json
 import threading
 import time
@@ -36,20 +36,16 @@ def model_file() -> Path:
 def talks(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Run a test that is a coroutine, with a client of the embedded model as its first argument."""
 
-    # The signature that pytest reads is the test's own, but for the client.
-    @functools.wraps(test)
-    def run(*args, **fixtures):
+    def run(**fixtures):
         async def within():
             async with httpx.AsyncClient(mounts={"llama://": EmbeddedTransport()}) as client:
-                await asyncio.wait_for(test(client, *args, **fixtures), 2 * PATIENCE)
+                await asyncio.wait_for(test(client, **fixtures), 2 * PATIENCE)
 
         asyncio.run(within())
 
-    import inspect
-
-    parameters = list(inspect.signature(test).parameters.values())[1:]
-    run.__signature__ = inspect.Signature(parameters)
-    del run.__wrapped__
+    # What pytest reads: the test's own arguments, but for the client.
+    run.__signature__ = inspect.Signature(list(inspect.signature(test).parameters.values())[1:])
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
     return run
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from nbchat.errors import APIError, EmptyAnswerError, NbchatError, ProtocolError, TruncatedError, status_error
 from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.frame import Frame, frame_of
 from nbchat.wire.sse import EventDecoder
 
 __all__ = ["ChunkDecoder", "chunk_of_completion", "read_error", "read_json", "read_object", "without_surrogates"]
@@ -29,6 +30,8 @@ _WORDS_LIMIT = 500
 _DEEPEST = 100
 # How many answers a request may have, several times over: what an index counts up to is room that a view makes.
 _MOST_CHOICES = 1024
+# After how many chunks that had nothing in common a stream is looked at again.
+_LONGEST_PAUSE = 1024
 
 
 def without_surrogates(value: Any) -> Any:
@@ -221,7 +224,9 @@ class ChunkDecoder:
         ['Hi']
     """
 
-    __slots__ = ("_events", "_failure", "_finished", "_nothing_yet", "_seen", "done")
+    __slots__ = (
+        "_event_frame", "_events", "_failure", "_finished", "_frame", "_nothing_yet", "_pause", "_seen", "_wait", "done",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.done = False
@@ -230,12 +235,26 @@ class ChunkDecoder:
         self._nothing_yet = True
         self._seen: set[int] = set()
         self._finished: set[int] = set()
+        # What was the same in the last chunks: around a payload, and around a whole event.
+        self._frame: Frame | None = None
+        self._event_frame: Frame | None = None
+        # How many chunks to read before the next look at what is the same, and before the one after that.
+        self._wait = self._pause = 1
 
     def feed(self, received: bytes) -> list[ChatCompletionChunk]:
         """Take the next bytes and return the chunks that they complete.
 
         An error that comes in the same bytes waits for :meth:`end`: what had arrived before it is never lost.
         """
+        # What nearly every read of nearly every server is: one whole event that differs from the last in its text.
+        if (
+            self._event_frame is not None
+            and self._events.between
+            and not self.done
+            and (data := self._event_frame.read(received)) is not None
+        ):
+            self._pause = 1
+            return [ChatCompletionChunk(data)]
         chunks: list[ChatCompletionChunk] = []
         for kind, payload in self._events.feed(received):
             if self.done:
@@ -259,9 +278,21 @@ class ChunkDecoder:
             if payload == b"[DONE]":
                 self.done = True
                 return None
+        if self._frame is not None and (data := self._frame.read(payload)) is not None:
+            self._pause = 1
+            return data
         data = _checked(read_json(payload), self._seen, self._finished)
         self._nothing_yet = False
+        self._look(payload, data)
         return data
+
+    def _look(self, payload: bytes, data: dict[str, Any]) -> None:
+        """Look for what will be the same in the next chunk: ever less often where that came to nothing."""
+        self._wait -= 1
+        if self._wait == 0:
+            self._frame = frame = frame_of(payload, data)
+            self._event_frame = frame.within(b"data: ", b"\n\n") if frame is not None else None
+            self._wait = self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _reported(self, payload: bytes) -> NbchatError:
         try:

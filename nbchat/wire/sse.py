@@ -27,17 +27,20 @@ class Event(NamedTuple):
 class EventDecoder:
     r"""Turns the bytes of a stream into events; one decoder for one stream.
 
+    Attributes:
+        between: Whether the last event has ended and nothing of the next has come.
+
     Example:
         >>> decoder = EventDecoder()
         >>> decoder.feed(b"data: 1\n"), decoder.feed(b"\n")
         ([], [Event(type='message', data=b'1')])
     """
 
-    __slots__ = ("_at_start", "_between", "_data", "_open_line", "_skip_lf", "_type")
+    __slots__ = ("_at_start", "_data", "_open_line", "_skip_lf", "_type", "between")
 
     def __init__(self) -> None:
         self._at_start = True  # a byte order mark may still come
-        self._between = False  # the last event has ended, and nothing of the next has come
+        self.between = False
         self._skip_lf = False  # the last byte was CR: a LF that follows belongs to it
         self._open_line: list[bytes] = []  # the pieces of a line whose end has not come
         self._type = ""
@@ -47,7 +50,7 @@ class EventDecoder:
         """Take the next bytes and return the events that they complete."""
         # What nearly every read of nearly every server is: one whole event and nothing open.
         if (
-            self._between
+            self.between
             and received[:6] == b"data: "
             and received.find(b"\n") == len(received) - 2
             and received[-1:] == b"\n"
@@ -78,7 +81,7 @@ class EventDecoder:
                     self._field(line)
                 elif event := self._dispatch():
                     events.append(event)
-        self._between = not (self._open_line or self._data or self._type or self._skip_lf)
+        self.between = not (self._open_line or self._data or self._type or self._skip_lf)
         return events
 
     def _without_bom(self, received: bytes) -> bytes:

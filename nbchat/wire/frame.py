@@ -1,0 +1,89 @@
+"""What stays the same around the text of one chunk after another, so that only the text is read.
+
+A server sends its name, the model's and a dozen punctuation marks again with every token. Where the bytes before and
+after the text are those of a chunk that was read and checked already, all that can be new is the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+__all__ = ["Frame", "frame_of"]
+
+_decode = msgspec.json.Decoder().decode
+_decode_text = msgspec.json.Decoder(str).decode
+_CONTENT = re.compile(rb'"content"\s*:\s*("(?:[^"\\]|\\.)*")')
+# In bytes: whatever is longer than any token's chunk is not worth the look.
+_LONGEST = 4096
+
+
+class Frame:
+    """The bytes before and after the text of a chunk, and what the chunk holds beside it."""
+
+    __slots__ = ("_choice", "_data", "_delta", "_head", "_length", "_tail")
+
+    def __init__(self, head: bytes, tail: bytes, data: dict[str, Any]) -> None:
+        self._head = head
+        self._tail = tail
+        self._length = len(head)
+        self._data = data
+        self._choice = data["choices"][0]
+        self._delta = self._choice["delta"]
+
+    def read(self, received: bytes) -> dict[str, Any] | None:
+        """Return the chunk's object, or ``None`` if this is not the frame around one text."""
+        if not (received.startswith(self._head) and received.endswith(self._tail)):
+            return None
+        text = received[self._length : -len(self._tail)]
+        # Within its quotes, a JSON text holds no line end: what is read here is one line of one event.
+        if text[:1] != b'"' or text[-1:] != b'"':
+            return None
+        try:
+            content = _decode_text(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return self._with(content)
+
+    def _with(self, content: str) -> dict[str, Any]:
+        return {**self._data, "choices": [{**self._choice, "delta": {**self._delta, "content": content}}]}
+
+    def proved(self, received: bytes) -> bool:
+        """Whether decoding *received*, the same chunk with another text, gives what :meth:`read` does."""
+        try:
+            return bool(_decode(received) == self.read(received))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+
+    def within(self, before: bytes, after: bytes) -> Frame:
+        """Return the same with more bytes before and after it."""
+        return Frame(before + self._head, self._tail + after, self._data)
+
+
+def frame_of(payload: bytes, data: dict[str, Any]) -> Frame | None:
+    r"""Return the frame around a chunk's text, if it has one that can be told.
+
+    Args:
+        payload: The chunk as it came.
+        data: The chunk decoded, and checked.
+
+    Example:
+        >>> frame = frame_of(b'{"choices":[{"delta":{"content":"a"}}]}', {"choices": [{"delta": {"content": "a"}}]})
+        >>> frame.read(b'{"choices":[{"delta":{"content":"\\u00e9"}}]}')
+        {'choices': [{'delta': {'content': 'é'}}]}
+    """
+    choices = data.get("choices")
+    delta = choices[0].get("delta") if choices and len(choices) == 1 else None
+    content = delta.get("content") if delta else None
+    if type(content) is not str or len(payload) > _LONGEST or b"\n" in payload:
+        return None
+    found = _CONTENT.search(payload)
+    if found is None:
+        return None
+    head, tail = payload[: found.start(1)], payload[found.end(1) :]
+    frame = Frame(head, tail, data)
+    # The proof that these are the text's bytes, and not those of a namesake: another text in their place is another text
+    # in the chunk, and nothing else.
+    return frame if frame.proved(head + msgspec.json.encode(f"{content}?") + tail) else None
