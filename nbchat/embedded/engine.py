@@ -149,6 +149,7 @@ class Engine:
                 raise Closed
             self._waiting.append(job)
             self._admit()
+            self._changed.notify_all()
         return job
 
     def _admit(self) -> None:
@@ -157,7 +158,6 @@ class Engine:
             job = self._waiting.popleft()
             self._free -= job.width
             self._running.add(job)
-            self._changed.notify_all()
             threading.Thread(target=self._run, args=(job,), name="nbchat-answer", daemon=True).start()
 
     def _take_back(self, job: Job) -> None:
