@@ -15,7 +15,7 @@ from traitlets.config import Application, Config
 
 from nbchat.client.client import Client
 from nbchat.client.config import NBChat, settings
-from nbchat.client.http import _TIMEOUTS
+from nbchat.client.timeouts import TIMEOUTS
 from nbchat.errors import ConfigurationError
 from nbchat.session.session import Session
 
@@ -142,7 +142,7 @@ def test_arguments_come_first():
     client = Client("http://h/v1")
     assert (client.http.max_retries, client.http._timeouts["connect"]) == (0, 7.0)
     client = Client("http://h/v1", timeout={"connect": 3}, max_retries=4)
-    assert (client.http.max_retries, client.http._timeouts) == (4, {**_TIMEOUTS, "connect": 3.0})
+    assert (client.http.max_retries, client.http._timeouts) == (4, {**TIMEOUTS, "connect": 3.0})
     assert Session(base_url="http://h/v1").model == "configured"
 
 

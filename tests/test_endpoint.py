@@ -192,7 +192,7 @@ def test_the_embedded_model_gets_no_key_of_a_server(monkeypatch: pytest.MonkeyPa
         seen.append(dict(request.headers))
         raise NotFoundError("it ends here", status=404)
 
-    monkeypatch.setattr("nbchat.client.http.EmbeddedTransport.handle_async_request", handle)
+    monkeypatch.setattr("nbchat.client.pool.EmbeddedTransport.handle_async_request", handle)
     with pytest.raises(NotFoundError):
         Client(server.url, KEY).chat.completions.create(model="local", messages=QUESTION)
     assert server.requests == []

@@ -191,14 +191,14 @@ chat = nbchat.Session("m", base_url=sys.argv[1])
 def ask():
     answer = chat.client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
     return answer.choices[0].message.content
-before, pool = ask(), chat.client.http._pool
+before, pool = ask(), chat.client.http.pool._client
 child = os.fork()
 if child == 0:
     answer = ask()
-    print("child", answer, chat.client.http._pool is not pool, chat.send("hi").text, flush=True)
+    print("child", answer, chat.client.http.pool._client is not pool, chat.send("hi").text, flush=True)
     os._exit(0)
 _, status = os.waitpid(child, 0)
-print("parent", before, ask(), chat.client.http._pool is pool, chat.send("hi").text, status, flush=True)
+print("parent", before, ask(), chat.client.http.pool._client is pool, chat.send("hi").text, status, flush=True)
 """
     stdout, stderr, status = run(code, server.url)
     assert (stdout, stderr, status) == ("child ok True ok\nparent ok ok True ok 0\n", "", 0)

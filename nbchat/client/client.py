@@ -8,8 +8,9 @@ from typing import Any, Literal, Self, overload
 from nbchat.client import portal
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, default_notice, resolve, tell
-from nbchat.client.http import Http, Options, Timeout
+from nbchat.client.http import Http, Options
 from nbchat.client.stream import Stream
+from nbchat.client.timeouts import Timeout
 from nbchat.errors import ConfigurationError
 from nbchat.wire.messages import ChatCompletion, ModelList
 from nbchat.wire.values import Value, plain
@@ -91,15 +92,15 @@ class Client:
 
     def close(self) -> None:
         """Close the connections. A client that is used again opens new ones."""
-        portal.run(self.http.close())
+        portal.run(self.http.pool.close())
 
     async def aclose(self) -> None:
         """Close the connections, from async code."""
-        await portal.run_from_anywhere(self.http.close())
+        await portal.run_from_anywhere(self.http.pool.close())
 
     def warm_up(self) -> None:
         """Load certificates and make the connection pool in the background, so that the first question need not."""
-        portal.start(self.http.open())
+        portal.start(self.http.pool.open())
 
 
 class Chat:
