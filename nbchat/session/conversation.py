@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 from nbchat.wire.messages import content_text
+from nbchat.wire.values import plain
 
 __all__ = ["Conversation", "Node", "Status", "new_id", "request_message"]
 
@@ -143,9 +144,36 @@ class Conversation:
                 tip = other.id
         return tip
 
+    def leave_out(self, turn: str) -> bool:
+        """Move the head to a branch that is the same without one turn: what followed it is grafted on what was before it.
+
+        Returns:
+            Whether the turn was on the way to the head.
+        """
+        path = self.path(self.head)
+        first = next((at for at, node in enumerate(path) if node.turn == turn), None)
+        if first is None:
+            return False
+        # An answer that was given again belongs to a turn of its own, and goes with its question.
+        if path[first].role != "user":
+            first = max((at for at in range(first) if path[at].role == "user"), default=first)
+        last = next((at for at in range(first + 1, len(path)) if path[at].role == "user"), len(path))
+        parent = path[first].parent
+        for node in path[last:]:
+            copy = replace(node, id=new_id(), parent=parent)
+            self.add(copy)
+            parent = copy.id
+        self.head = parent
+        return True
+
     def messages(self, head: str | None) -> list[dict[str, Any]]:
         """Return the messages on the way to *head*, as a request carries them."""
         return _messages(self.path(head))
+
+    def request(self, head: str | None, system: str | None) -> list[dict[str, Any]]:
+        """Return what a request carries before its question: the system message, then those on the way to *head*."""
+        first = [{"role": "system", "content": system}] if system else []
+        return plain(first + self.messages(head))  # type: ignore[no-any-return]  # a list stays one
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain values."""
@@ -179,6 +207,10 @@ class Conversation:
     def copy(self) -> Conversation:
         """Return a conversation with the same past and a future of its own."""
         return replace(self, nodes=dict(self.nodes))
+
+    def take_over(self, other: Conversation) -> None:
+        """Become what *other* is now; from there each goes its own way."""
+        self.nodes, self.head = dict(other.nodes), other.head
 
 
 def _messages(path: Iterable[Node]) -> list[dict[str, Any]]:

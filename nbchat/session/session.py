@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
+import importlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import EllipsisType
 from typing import Any, Self
 
@@ -15,36 +14,18 @@ from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.config import settings
 from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, Secret, default_notice, is_local_model, resolve, tell
-from nbchat.client.http import Options
-from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError
+from nbchat.errors import ConfigurationError, NbchatError
+from nbchat.session import export
 from nbchat.session.completion import Completion
-from nbchat.session.conversation import Conversation, Node, new_id
-from nbchat.session.events import (
-    Event,
-    Events,
-    HeadMoved,
-    ParameterChanged,
-    SystemChanged,
-    TextAdded,
-    TurnEnded,
-    TurnNoticed,
-    TurnQueued,
-    TurnStarted,
-)
-from nbchat.session.markdown import safe_markdown
+from nbchat.session.conversation import Conversation, Node
+from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
+from nbchat.session.prompt import Prompt, question_of
+from nbchat.session.run import Runner
 from nbchat.session.turn import Asked, Turn
-from nbchat.wire.accumulator import Accumulator
-from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.decode import chunk_of_completion, without_surrogates
 from nbchat.wire.messages import Usage
-from nbchat.wire.values import Value, plain
 
 __all__ = ["Prompt", "Session"]
-
-Prompt = str | Sequence[Mapping[str, Any]] | Mapping[str, Any] | Value
-
-_FORMAT = 1  # of to_json
 
 
 class Session:
@@ -95,9 +76,7 @@ class Session:
         self._cleared: list[str] = []
         self._events = Events()
         self._lock = threading.RLock()
-        self._last: Turn | None = None
-        self._running: list[Turn] = []
-        self._spent: list[Completion] = []
+        self._runner = Runner(self, self._conversation, self._events, self._lock)
         self._models: list[str] = []
         self._models_of: Client | None = None
         self.parameters.observe(self._parameter_changed)
@@ -126,7 +105,7 @@ class Session:
     def stream(self, prompt: Prompt, **overrides: Any) -> Turn:
         """Ask, and return at once with the turn to watch; arguments as in :meth:`send`."""
         tell(default_notice(self.endpoint, overrides.get("model") or self.parameters.model))
-        return self.ask(_question(prompt), overrides)
+        return self.ask(question_of(prompt), overrides)
 
     def ask(
         self,
@@ -151,11 +130,7 @@ class Session:
         parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides or {})}
         fields = {name: value for name, value in parameters.items() if value is not None}
         turn = Turn(Asked(question, fields, parent, cell, streamed, system))
-        with self._lock:
-            before, self._last = self._last, turn
-            self._running.append(turn)
-            portal.start(self._run(turn, before))
-        self._events.emit(TurnQueued(turn))
+        self._runner.start(turn)
         return turn
 
     def regenerate(self, **overrides: Any) -> Turn:
@@ -187,12 +162,12 @@ class Session:
             node = places[index] if -len(places) <= index < len(places) else None
         if node is None or node.role != "user":
             raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
-        return self.ask(_question(prompt), overrides, parent=node.parent)
+        return self.ask(question_of(prompt), overrides, parent=node.parent)
 
     def stop(self) -> None:
         """Stop the running turn and those that wait behind it; what has arrived is kept."""
         with self._lock:
-            turns = list(self._running)
+            turns = list(self._runner.running)
         for turn in turns:
             turn.cancel()
 
@@ -202,11 +177,7 @@ class Session:
     def messages(self) -> list[dict[str, Any]]:
         """Exactly the messages the next request would carry before its question, system message first."""
         with self._lock:
-            return self._messages(self._conversation.head, self._system)
-
-    def _messages(self, head: str | None, text: str | None) -> list[dict[str, Any]]:
-        system = [{"role": "system", "content": text}] if text else []
-        return plain(system + self._conversation.messages(head))  # type: ignore[no-any-return]  # a list stays one
+            return self._conversation.request(self._conversation.head, self._system)
 
     @property
     def conversation(self) -> Conversation:
@@ -259,6 +230,37 @@ class Session:
             head = self._conversation.head = self._conversation.tip(siblings[index])
         self._events.emit(HeadMoved(head))
 
+    def go(self, node: str) -> None:
+        """Stand on a message of the tree, whichever branch it is on, and on what followed it.
+
+        Args:
+            node: The identifier of a node of :attr:`conversation`.
+
+        Raises:
+            ConfigurationError: There is no such message.
+        """
+        with self._lock:
+            found = self._conversation.nodes.get(node)
+            if found is None:
+                raise ConfigurationError("There is no such message in this conversation.")
+            head = self._conversation.head = self._conversation.tip(found)
+        self._events.emit(HeadMoved(head))
+
+    def drop(self, turn: str) -> None:
+        """Take one turn out of the conversation, wherever in it; what followed stays, on a branch of its own.
+
+        Args:
+            turn: The identifier of a turn on the way to the head. Nothing is deleted: its branch stays in the tree.
+
+        Raises:
+            ConfigurationError: There is no such turn on the way to the head.
+        """
+        with self._lock:
+            if not self._conversation.leave_out(turn):
+                raise ConfigurationError("There is no such turn in this conversation.")
+            head = self._conversation.head
+        self._events.emit(HeadMoved(head))
+
     def undo(self) -> bool:
         """Take the last turn back: the head moves to before its question, or to where it was before :meth:`clear`.
 
@@ -292,7 +294,7 @@ class Session:
         other = Session(client=self._given_client, base_url=base_url, api_key=api_key, name=name)
         with self._lock:
             other._system = self._system
-            other._conversation = self._conversation.copy()
+            other._conversation.take_over(self._conversation)
         other.parameters.replace(self.parameters.to_dict())
         return other
 
@@ -318,7 +320,7 @@ class Session:
     def usage(self) -> Usage:
         """The tokens of all requests of this session that were counted, abandoned branches included."""
         with self._lock:
-            counted = [completion.usage for completion in self._spent if completion.usage]
+            counted = [completion.usage for completion in self._runner.spent if completion.usage]
         names = ("prompt_tokens", "completion_tokens", "total_tokens")
         return Usage({name: sum(usage.get(name) or 0 for usage in counted) for name in names})
 
@@ -326,7 +328,7 @@ class Session:
     def cost(self) -> float | None:
         """The price of all requests of this session in US dollars; ``None`` if that of any is not known."""
         with self._lock:
-            costs = [completion.cost for completion in self._spent]
+            costs = [completion.cost for completion in self._runner.spent]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
 
@@ -335,14 +337,17 @@ class Session:
         client = self.client
         if client is not self._models_of and not client.endpoint.embedded:
             self._models_of = client
-            portal.start(self._learn_models(client))
+            portal.start(self.learn_models())
         return list(self._models)
 
-    async def _learn_models(self, client: Client) -> None:
+    async def learn_models(self) -> list[str]:
+        """Ask the endpoint, on the I/O thread, which models it offers; none where it has no such list."""
+        client = self.client
         try:
             self._models = [model.id for model in await client.http.models()]
         except NbchatError:  # a server without a list; the models can still be typed
             self._models = []
+        return list(self._models)
 
     # ---- watching --------------------------------------------------------------------------------------------------
 
@@ -364,10 +369,26 @@ class Session:
         return self._events.subscribe(callback)
 
     @property
+    def running(self) -> list[Turn]:
+        """The turn that runs and those that wait behind it, in the order asked."""
+        with self._lock:
+            return list(self._runner.running)
+
+    @property
     def turn(self) -> Turn | None:
         """The turn that runs now, or that ran last."""
         with self._lock:
-            return self._running[0] if self._running else self._last
+            running = self._runner.running
+            return running[0] if running else self._runner.last
+
+    def panel(self, **options: Any) -> Any:
+        """Return the chat panel on this session, a widget.
+
+        Args:
+            **options: As for :class:`nbchat.jupyter.panel.Panel`: ``starters``, three questions for an empty panel.
+        """
+        # By its name only: this floor knows none of those above, and without a notebook no widget is imported.
+        return importlib.import_module("nbchat.jupyter.panel").Panel(self, **options)
 
     def _parameter_changed(self, change: Mapping[str, Any]) -> None:
         self._events.emit(ParameterChanged(change["name"], change["old"], change["new"]))
@@ -376,26 +397,14 @@ class Session:
 
     def to_markdown(self) -> str:
         """Return the conversation as Markdown, with what models said made safe to render."""
-        names = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
-        parts = [f"**System**\n\n{safe_markdown(self._system)}"] if self._system else []
         with self._lock:
             path = self._conversation.path(self._conversation.head)
-        for node in path:
-            who = f"**{names.get(node.role, node.role)}**" + (f" ({node.model})" if node.model else "")
-            parts.append(f"{who}\n\n{safe_markdown(node.text)}")
-        return "\n\n".join(parts) + "\n"
+        return export.to_markdown(self._system, path)
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the session as JSON, with every branch; :meth:`from_json` makes it again. No key is in it."""
-        with self._lock:
-            data = {
-                "nbchat": _FORMAT,
-                "name": self.name,
-                "system": self._system,
-                "parameters": self.parameters.to_dict(),
-                "conversation": self._conversation.to_dict(),
-            }
-        return str(without_surrogates(json.dumps(data, ensure_ascii=False, indent=indent)))
+        session = export.Exported(self.name, self._system, self.parameters.to_dict(), self.conversation)
+        return export.to_json(session, indent=indent)
 
     @classmethod
     def from_json(cls, text: str, **options: Any) -> Self:
@@ -409,13 +418,11 @@ class Session:
             ConfigurationError: It is not a session.
         """
         try:
-            data = json.loads(text)
-            if not isinstance(data, dict) or data.get("nbchat") != _FORMAT:
-                raise ValueError("it was not written by Session.to_json")
-            session = cls(**{"name": data.get("name"), **options})
-            session._system = data.get("system")
-            session.parameters.replace(data.get("parameters", {}))
-            session._conversation = Conversation.from_dict(data["conversation"])
+            read = export.from_json(text)
+            session = cls(**{"name": read.name, **options})
+            session._system = read.system
+            session.parameters.replace(read.parameters)
+            session._conversation.take_over(read.conversation)
         except (ValueError, KeyError, TypeError, RecursionError, TraitError) as problem:
             raise ConfigurationError(f"This is not a session: {problem}.") from None
         return session
@@ -423,147 +430,3 @@ class Session:
     def __repr__(self) -> str:
         name = f"{self.name!r}, " if self.name else ""
         return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
-
-    # ---- running a turn, on the I/O thread -------------------------------------------------------------------------
-
-    async def _run(self, turn: Turn, before: Turn | None) -> None:
-        """Send one turn's request when those before it have ended, and put its outcome into the conversation."""
-        accumulator = Accumulator()
-        parent: str | None = None
-        try:
-            turn.begin()
-            if before is not None:
-                await before.settled()
-                before = None  # or every turn would keep all that came before it alive
-            client = self.client
-            with self._lock:
-                parent = self._parent_of(turn.asked)
-                messages = self._messages(parent, turn.asked.system or self._system)
-            if turn.asked.question is not None:
-                messages.append(plain(turn.asked.question))
-            body = await self._body(client, messages, turn.asked)
-            turn.started(Endpoint(EMBEDDED_URL) if is_local_model(body.get("model")) else client.endpoint)
-            self._events.emit(TurnStarted(turn))
-            options = Options(notice=lambda notice: self._notice(turn, notice))
-            if turn.asked.streamed:
-                async for chunks in client.http.stream(body, options):
-                    self._add(turn, accumulator, chunks)
-            else:
-                answer = await client.http.complete(body, options)
-                self._add(turn, accumulator, [chunk_of_completion(answer.to_dict())])
-            if not accumulator.completion().choices:
-                raise EmptyAnswerError("The server gave no answer.", hint="Try again.")
-            turn.end("done")
-        except asyncio.CancelledError:
-            turn.end("cancelled")
-        except NbchatError as error:
-            turn.end("failed", error)
-        except Exception as error:  # noqa: BLE001  a fault of ours: told to whoever waits, never left on this thread
-            turn.end("failed", _internal(error))
-        self._settle(turn, parent)
-
-    def _add(self, turn: Turn, accumulator: Accumulator, chunks: list[ChatCompletionChunk]) -> None:
-        pieces = [piece for chunk in chunks for piece in accumulator.feed(chunk)]
-        turn.add(accumulator, pieces)
-        if pieces and self._events.watched:
-            self._events.emit(TextAdded(turn, tuple(pieces)))
-
-    def _notice(self, turn: Turn, notice: object) -> None:
-        turn.notice = str(notice)
-        self._events.emit(TurnNoticed(turn, notice))
-
-    def _parent_of(self, asked: Asked) -> str | None:
-        if not isinstance(asked.parent, EllipsisType):
-            return asked.parent
-        earlier = self._conversation.question_of_cell(asked.cell)
-        return earlier.parent if earlier is not None else self._conversation.head
-
-    async def _body(self, client: Client, messages: list[dict[str, Any]], asked: Asked) -> dict[str, Any]:
-        parameters = dict(asked.parameters)
-        extra = parameters.pop("extra_body", None) or {}
-        if "model" not in parameters and client.endpoint.model is None:
-            parameters["model"] = await self._only_model(client)
-        elif "model" not in parameters:
-            parameters["model"] = client.endpoint.model
-        streamed = {"stream": True, "stream_options": {"include_usage": True}} if asked.streamed else {}
-        return {**parameters, "messages": messages, **streamed, **extra}
-
-    @staticmethod
-    async def _only_model(client: Client) -> str:
-        """Ask a server that serves one model which it is."""
-        models: list[str] = [model.id for model in await client.http.models()]
-        if len(models) == 1:
-            return models[0]
-        some = ", ".join(models[:5]) + (", …" if len(models) > 5 else "")
-        raise ConfigurationError(f"{client.endpoint.name} has {len(models)} models: name one of {some}.")
-
-    def _settle(self, turn: Turn, parent: str | None) -> None:
-        """Put what a turn brought into the conversation and let the next one start."""
-        with self._lock:
-            self._running.remove(turn)
-            completion = turn.completion
-            moved = False
-            if completion is not None:
-                self._spent.append(completion)
-                moved = self._graft(turn, completion, parent)
-        if moved:
-            self._events.emit(HeadMoved(self._conversation.head))
-        turn.settle()
-        self._events.emit(TurnEnded(turn))
-
-    def _graft(self, turn: Turn, completion: Completion, parent: str | None) -> bool:
-        """Add a turn's question and answers to the tree, and move the head to the first answer."""
-        # A turn that brought no text leaves the conversation as it was: asking again then asks once.
-        if turn.status != "done" and not any(_has_text(choice.message) for choice in completion.choices):
-            return False
-        asked = turn.asked
-        shared: dict[str, Any] = {"turn": turn.id, "cell": asked.cell, "created": turn.created}
-        if asked.question is not None:
-            question = Node(new_id(), parent, plain(asked.question), **shared)
-            self._conversation.add(question)
-            parent = question.id
-        status = turn.status if turn.status in ("cancelled", "failed") else "done"
-        answers = [
-            Node(
-                new_id(),
-                parent,
-                choice.message.to_dict(),
-                **shared,
-                status=status,
-                finish_reason=choice.finish_reason,
-                model=completion.model or None,
-                usage=completion.usage.to_dict() if completion.usage and number == 0 else None,
-                parameters=dict(asked.parameters) or None,
-                error=str(turn.error) if turn.error else None,
-            )
-            for number, choice in enumerate(completion.choices)
-        ]
-        for answer in answers:
-            self._conversation.add(answer)
-        self._conversation.head = answers[0].id if answers else parent
-        return True
-
-
-def _question(prompt: Prompt) -> dict[str, Any]:
-    """Make the user's message of what they gave.
-
-    Raises:
-        ConfigurationError: It is no question.
-    """
-    if isinstance(prompt, str):
-        if not prompt.strip():
-            raise ConfigurationError("The question is empty.")
-        return {"role": "user", "content": prompt}
-    if isinstance(prompt, Value | Mapping):
-        return {"role": "user", **plain(prompt)}
-    if isinstance(prompt, Sequence):
-        return {"role": "user", "content": plain(list(prompt))}
-    raise ConfigurationError(f"A question is text, a list of content parts or a message, not {type(prompt).__name__}.")
-
-
-def _has_text(message: Any) -> bool:
-    return bool(message.content or message.refusal)
-
-
-def _internal(error: Exception) -> NbchatError:
-    return NbchatError(f"nbchat failed on its own: {type(error).__name__}: {error}.", hint="Please report this.")

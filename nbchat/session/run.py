@@ -1,0 +1,197 @@
+"""Running the turns of a session, one after another, on the I/O thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import EllipsisType
+from typing import Any, Protocol
+
+from nbchat.client import portal
+from nbchat.client.client import Client
+from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, is_local_model
+from nbchat.client.http import Options
+from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError
+from nbchat.session.completion import Completion
+from nbchat.session.conversation import Conversation, Node, new_id
+from nbchat.session.events import Events, HeadMoved, TextAdded, TurnEnded, TurnNoticed, TurnQueued, TurnStarted
+from nbchat.session.turn import Asked, Turn
+from nbchat.wire.accumulator import Accumulator
+from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.decode import chunk_of_completion
+from nbchat.wire.values import plain
+
+__all__ = ["Host", "Runner"]
+
+
+class Host(Protocol):
+    """What a turn finds when it starts: the session's own client and system message, as they are then."""
+
+    @property
+    def client(self) -> Client:
+        """The client to ask through."""
+
+    @property
+    def system(self) -> str | None:
+        """The system message."""
+
+
+class Runner:
+    """Runs the turns of one session.
+
+    Args:
+        host: The session.
+        conversation: Where the turns start from, and what they bring is put.
+        events: Who is told.
+        lock: Held while the conversation or any list here is read or changed.
+
+    Attributes:
+        running: The turn that runs and those that wait behind it.
+        last: The turn that was asked last.
+        spent: What every request so far brought.
+    """
+
+    def __init__(self, host: Host, conversation: Conversation, events: Events, lock: threading.RLock) -> None:
+        self._host = host
+        self._conversation = conversation
+        self._events = events
+        self._lock = lock
+        self.running: list[Turn] = []
+        self.last: Turn | None = None
+        self.spent: list[Completion] = []
+
+    def start(self, turn: Turn) -> None:
+        """Run a turn as soon as those asked before it have ended."""
+        with self._lock:
+            before, self.last = self.last, turn
+            self.running.append(turn)
+            portal.start(self._run(turn, before))
+        self._events.emit(TurnQueued(turn))
+
+    # ---- on the I/O thread -----------------------------------------------------------------------------------------
+
+    async def _run(self, turn: Turn, before: Turn | None) -> None:
+        """Send one turn's request when those before it have ended, and put its outcome into the conversation."""
+        accumulator = Accumulator()
+        parent: str | None = None
+        try:
+            turn.begin()
+            if before is not None:
+                await before.settled()
+                before = None  # or every turn would keep all that came before it alive
+            client = self._host.client
+            with self._lock:
+                parent = self._parent_of(turn.asked)
+                messages = self._conversation.request(parent, turn.asked.system or self._host.system)
+            if turn.asked.question is not None:
+                messages.append(plain(turn.asked.question))
+            body = await _body(client, messages, turn.asked)
+            turn.started(Endpoint(EMBEDDED_URL) if is_local_model(body.get("model")) else client.endpoint)
+            self._events.emit(TurnStarted(turn))
+            options = Options(notice=lambda notice: self._notice(turn, notice))
+            if turn.asked.streamed:
+                async for chunks in client.http.stream(body, options):
+                    self._add(turn, accumulator, chunks)
+            else:
+                answer = await client.http.complete(body, options)
+                self._add(turn, accumulator, [chunk_of_completion(answer.to_dict())])
+            if not accumulator.completion().choices:
+                raise EmptyAnswerError("The server gave no answer.", hint="Try again.")
+            turn.end("done")
+        except asyncio.CancelledError:
+            turn.end("cancelled")
+        except NbchatError as error:
+            turn.end("failed", error)
+        except Exception as error:  # noqa: BLE001  a fault of ours: told to whoever waits, never left on this thread
+            turn.end("failed", _internal(error))
+        self._settle(turn, parent)
+
+    def _parent_of(self, asked: Asked) -> str | None:
+        if not isinstance(asked.parent, EllipsisType):
+            return asked.parent
+        earlier = self._conversation.question_of_cell(asked.cell)
+        return earlier.parent if earlier is not None else self._conversation.head
+
+    def _add(self, turn: Turn, accumulator: Accumulator, chunks: list[ChatCompletionChunk]) -> None:
+        pieces = [piece for chunk in chunks for piece in accumulator.feed(chunk)]
+        turn.add(accumulator, pieces)
+        if pieces and self._events.watched:
+            self._events.emit(TextAdded(turn, tuple(pieces)))
+
+    def _notice(self, turn: Turn, notice: object) -> None:
+        turn.notice = str(notice)
+        self._events.emit(TurnNoticed(turn, notice))
+
+    def _settle(self, turn: Turn, parent: str | None) -> None:
+        """Put what a turn brought into the conversation and let the next one start."""
+        with self._lock:
+            self.running.remove(turn)
+            completion = turn.completion
+            moved = False
+            if completion is not None:
+                self.spent.append(completion)
+                moved = self._graft(turn, completion, parent)
+        if moved:
+            self._events.emit(HeadMoved(self._conversation.head))
+        turn.settle()
+        self._events.emit(TurnEnded(turn))
+
+    def _graft(self, turn: Turn, completion: Completion, parent: str | None) -> bool:
+        """Add a turn's question and answers to the tree, and move the head to the first answer."""
+        # A turn that brought no text leaves the conversation as it was: asking again then asks once.
+        if turn.status != "done" and not any(_has_text(choice.message) for choice in completion.choices):
+            return False
+        asked = turn.asked
+        shared: dict[str, Any] = {"turn": turn.id, "cell": asked.cell, "created": turn.created}
+        if asked.question is not None:
+            question = Node(new_id(), parent, plain(asked.question), **shared)
+            self._conversation.add(question)
+            parent = question.id
+        status = turn.status if turn.status in ("cancelled", "failed") else "done"
+        answers = [
+            Node(
+                new_id(),
+                parent,
+                choice.message.to_dict(),
+                **shared,
+                status=status,
+                finish_reason=choice.finish_reason,
+                model=completion.model or None,
+                usage=completion.usage.to_dict() if completion.usage and number == 0 else None,
+                parameters=dict(asked.parameters) or None,
+                error=str(turn.error) if turn.error else None,
+            )
+            for number, choice in enumerate(completion.choices)
+        ]
+        for answer in answers:
+            self._conversation.add(answer)
+        self._conversation.head = answers[0].id if answers else parent
+        return True
+
+
+async def _body(client: Client, messages: list[dict[str, Any]], asked: Asked) -> dict[str, Any]:
+    parameters = dict(asked.parameters)
+    extra = parameters.pop("extra_body", None) or {}
+    if "model" not in parameters and client.endpoint.model is None:
+        parameters["model"] = await _only_model(client)
+    elif "model" not in parameters:
+        parameters["model"] = client.endpoint.model
+    streamed = {"stream": True, "stream_options": {"include_usage": True}} if asked.streamed else {}
+    return {**parameters, "messages": messages, **streamed, **extra}
+
+
+async def _only_model(client: Client) -> str:
+    """Ask a server that serves one model which it is."""
+    models: list[str] = [model.id for model in await client.http.models()]
+    if len(models) == 1:
+        return models[0]
+    some = ", ".join(models[:5]) + (", …" if len(models) > 5 else "")
+    raise ConfigurationError(f"{client.endpoint.name} has {len(models)} models: name one of {some}.")
+
+
+def _has_text(message: Any) -> bool:
+    return bool(message.content or message.refusal)
+
+
+def _internal(error: Exception) -> NbchatError:
+    return NbchatError(f"nbchat failed on its own: {type(error).__name__}: {error}.", hint="Please report this.")
