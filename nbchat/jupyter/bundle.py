@@ -14,7 +14,7 @@ from nbchat.wire.decode import without_surrogates
 from nbchat.wire.messages import content_text
 from nbchat.wire.values import plain
 
-__all__ = ["bundle", "notes"]
+__all__ = ["bundle", "ended_because", "notes"]
 
 _RECORD_VERSION = 1
 
@@ -37,12 +37,17 @@ def notes(turn: Turn) -> list[str]:
         said.append("broke off here")
     elif completion is not None:
         reasons = {choice.finish_reason for choice in completion.choices if choice.finish_reason not in (None, "stop")}
-        said += sorted(_REASONS.get(reason) or _word(reason) for reason in reasons)
+        said += sorted(ended_because(reason) for reason in reasons)
     asked = turn.asked.parameters.get("model")
     by_default = turn.endpoint is not None and not turn.endpoint.chosen
     if completion is not None and by_default and asked and not is_local_model(asked):
         said.append(f"answered by {_word(completion.model)}, not {asked}")
     return said
+
+
+def ended_because(reason: str | None) -> str:
+    """Return a finish reason in words a person has; nothing for an answer that came to its own end."""
+    return "" if reason in (None, "stop") else _REASONS.get(reason) or _word(reason)
 
 
 def _word(text: str) -> str:

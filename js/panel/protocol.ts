@@ -1,0 +1,120 @@
+/** What passes between Python and the panel; mirrored by nbchat/jupyter/panel.py, requests.py and transcript.py. */
+
+export interface Call {
+  name: string;
+  arguments: string;
+}
+
+export interface Meter {
+  /** Seconds to the first token; tokens; tokens a second; US dollars. */
+  first?: number;
+  tokens?: number;
+  rate?: number;
+  cost?: number;
+}
+
+/** A settled message. What is empty is left out. */
+export interface Message {
+  id: string;
+  turn: string;
+  role: string;
+  status: "done" | "cancelled" | "failed";
+  text?: string;
+  reasoning?: string;
+  pictures?: number;
+  calls?: Call[];
+  /** How it ended, in words, if not of itself. */
+  note?: string;
+  model?: string;
+  error?: string;
+  cell?: boolean;
+  meter?: Meter;
+  branches?: { at: number; ids: string[] };
+  choices?: { id: string; text: string; reasoning: string }[];
+}
+
+export type TurnState = "queued" | "waiting" | "streaming" | "retrying" | "failed";
+
+/** A turn that is not settled yet, or that failed and left nothing. */
+export interface Turn {
+  id: string;
+  state: TurnState;
+  note: string;
+  /** Null where an earlier question is answered again. */
+  question: string | null;
+  model: string | null;
+  /** How many messages stay above it; null for all. */
+  keep: number | null;
+  /** Seconds since 1970. */
+  created: number;
+  texts: string[];
+  reasoning: string[];
+  error: string | null;
+}
+
+export type Part = [choice: number, kind: "text" | "reasoning", offset: number, text: string];
+
+export interface Everything {
+  seq: number;
+  total: number;
+  /** The last of them. */
+  messages: Message[];
+  turns: Turn[];
+}
+
+export type Numbered = { seq: number } & (
+  | { type: "delta"; turn: string; parts: Part[] }
+  | { type: "turn"; turn: Turn }
+  | { type: "gone"; turn: string }
+  /** The conversation is another from `keep` on; `messages` are those from `from` on. */
+  | { type: "path"; keep: number; from: number; total: number; messages: Message[] }
+);
+
+export type Reply = { type: "reply"; id: number; result?: unknown; refused?: string };
+
+export type FromPython = Numbered | Reply | ({ type: "snapshot" } & Everything);
+
+/** A request field, as its own declaration has it. */
+export interface Field {
+  name: string;
+  control: "slider" | "number" | "choice" | "switch" | "tags" | "text" | "json";
+  low: number | null;
+  high: number | null;
+  reach: [number | null, number | null];
+  step: number | null;
+  /** Where the control stands when it is switched on. */
+  start: number | null;
+  choices: string[];
+  help: string;
+}
+
+export interface About {
+  endpoint: string;
+  model: string | null;
+  models: string[];
+  prompt: number;
+  completion: number;
+  cost: number | null;
+}
+
+/** The requests, and what they are answered with. */
+export interface Requests {
+  ask: [{ text: string }, { turn: string; notice: string | null }];
+  edit: [{ node: string; text: string }, { turn: string; notice: string | null }];
+  regenerate: [{ node: string }, { turn: string; notice: string | null }];
+  retry: [{ turn: string }, { turn: string; notice: string | null }];
+  dismiss: [{ turn: string }, null];
+  stop: [{ turn?: string }, null];
+  go: [{ node: string }, null];
+  drop: [{ turn: string }, null];
+  clear: [{ undo?: boolean }, null];
+  set: [{ name: string; value: unknown }, null];
+  system: [{ text: string }, null];
+  reset: [Record<string, never>, null];
+  earlier: [{ before: number; count: number }, { from: number; messages: Message[] }];
+  markdown: [{ start: number }, { from: number; total: number; texts: string[] }];
+  preview: [{ text: string }, { json: string; curl: string; python: string }];
+  complete: [{ text: string }, string[]];
+  models: [Record<string, never>, string[]];
+  snapshot: [Record<string, never>, null];
+}

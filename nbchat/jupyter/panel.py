@@ -1,0 +1,442 @@
+"""The chat panel: a session as a chat, with controls on its request fields.
+
+It is a door like any other: it shows the turns of all doors as they stream, and what it changes is the session's. Settled
+messages, parameters and status are state, which a page that is reloaded and a second view get whole; text in flight goes
+as numbered messages, some thirty a second, whose gaps the front end has repaired by asking for everything once more.
+
+Handlers run on whichever thread the kernel gives them (a subshell's, while a cell runs), events on the I/O thread: all that
+they share is behind one lock, which is never held while the session is asked for something that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from traitlets import Dict, Int, List, TraitError, Unicode
+
+from nbchat.client import portal
+from nbchat.client.endpoint import default_notice
+from nbchat.errors import ConfigurationError, NbchatError
+from nbchat.jupyter import requests as ask
+from nbchat.jupyter.declarations import CONTROLS, declaration
+from nbchat.jupyter.inflight import InFlight, place_of
+from nbchat.jupyter.preview import preview
+from nbchat.jupyter.template import expand
+from nbchat.jupyter.transcript import Timing, Transcript, markdown_of
+from nbchat.session.conversation import Node
+from nbchat.session.events import (
+    Event,
+    HeadMoved,
+    ParameterChanged,
+    SystemChanged,
+    TextAdded,
+    TurnEnded,
+    TurnNoticed,
+    TurnQueued,
+    TurnStarted,
+)
+from nbchat.session.session import Session
+from nbchat.session.turn import Turn
+from nbchat.wire.decode import without_surrogates
+
+__all__ = ["STARTERS", "Panel", "stop"]
+
+_STATIC = Path(__file__).parent / "static"
+# Seconds between two messages of text: as often as an eye tells apart (baseline.md: a twentieth of the messages that
+# Jupyter's server lets through, and 0.38 MB for 4,000 tokens).
+_FRAME = 1 / 30
+# How many messages a page gets when it opens, and at most when it asks for earlier ones: some screens full.
+_TAIL, _MOST = 40, 100
+# How many messages the notebook's file keeps: a file is read and sent whole.
+_SAVED = 400
+STARTERS = (
+    "Explain what a pandas DataFrame is, with a short example",
+    "Write a Python function that reads a CSV file and plots one column",
+    "What can I ask you here?",
+)
+
+_panels: weakref.WeakValueDictionary[str, Panel] = weakref.WeakValueDictionary()
+
+
+class Panel(anywidget.AnyWidget):
+    """The chat panel on a session. Any number of panels may show one session.
+
+    Args:
+        session: The session.
+        starters: Three questions, or so, that an empty panel offers.
+
+    Example:
+        >>> chat = nbchat.Session(system="You are terse.")  # doctest: +SKIP
+        >>> chat.panel()  # doctest: +SKIP
+    """
+
+    _esm = _STATIC / "panel.js"
+    _css = _STATIC / "panel.css"
+
+    own_id = Unicode().tag(sync=True)
+    name = Unicode().tag(sync=True)
+    starters = List(Unicode()).tag(sync=True)
+    fields = List(Dict()).tag(sync=True)
+    parameters = Dict().tag(sync=True)
+    system = Unicode().tag(sync=True)
+    about = Dict().tag(sync=True)
+    # These four are made when a front end asks for the state, and told by messages from then on.
+    seq = Int().tag(sync=True)
+    total = Int().tag(sync=True)
+    messages: List[dict[str, Any]] = List().tag(sync=True)
+    turns: List[dict[str, Any]] = List().tag(sync=True)
+
+    def __init__(self, session: Session, *, starters: Sequence[str] = STARTERS, **traits: Any) -> None:
+        self._session = session
+        self._lock = threading.RLock()
+        self._number = 0
+        self._turns: dict[str, InFlight] = {}
+        self._timings: dict[str, Timing] = {}
+        self._flushing = False
+        self._flushed = 0.0
+        self._offered: list[str] = []
+        self._names = _namespace()
+        self._look()
+        super().__init__(
+            name=session.name or "Chat",
+            starters=list(starters),
+            fields=[declaration(name) for name in CONTROLS],
+            parameters=session.parameters.to_dict(),
+            system=session.system or "",
+            about=self._about(),
+            **traits,
+        )
+        self.own_id = self.model_id or ""
+        _panels[self.own_id] = self
+        _hear_while_a_cell_runs(self.comm)
+        self.on_msg(self._asked)
+        self._unsubscribe = session.subscribe(self._told)
+        with self._lock:
+            for turn in session.running:
+                self._turns.setdefault(turn.id, self._in_flight(turn))
+
+    @property
+    def session(self) -> Session:
+        """The session that the panel shows."""
+        return self._session
+
+    def close(self) -> None:
+        """Close the panel; the session goes on."""
+        self._unsubscribe()
+        super().close()
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return the state for a front end, with the conversation as it stands now."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        with self._lock:
+            now = self._snapshot()
+        return {name: now.get(name, value) for name, value in state.items()}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Return the view, and beside it the conversation for viewers that have no widgets."""
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        markdown = self._session.to_markdown()
+        data = {**data, "text/markdown": markdown or "*An empty chat.*", "text/plain": f"<chat panel: {self.name}>"}
+        return data, {**metadata, "nbchat": {"panel": self.own_id}}
+
+    # ---- what happens in the session -------------------------------------------------------------------------------
+
+    def _told(self, event: Event) -> None:
+        with self._lock:
+            match event:
+                case TextAdded():
+                    self._soon()
+                case TurnQueued(turn) | TurnStarted(turn):
+                    self._forget_failures(turn)
+                    self._show(turn, anew=isinstance(event, TurnStarted))
+                case TurnNoticed(turn):
+                    self._show(turn, retrying=True)
+                case HeadMoved():
+                    self._flush()
+                    self._show_path()
+                case TurnEnded(turn):
+                    self._ended(turn)
+                case ParameterChanged():
+                    self.parameters = self._session.parameters.to_dict()
+                    self.about = self._about()
+                case SystemChanged(system):
+                    self.system = system or ""
+
+    def _soon(self) -> None:
+        """Send what has arrived: now, or a frame after the last time."""
+        if self._flushing:
+            return
+        wait = self._flushed + _FRAME - time.monotonic()
+        if wait <= 0:
+            self._flush()
+            return
+        self._flushing = True
+        portal.start(self._flush_after(wait))
+
+    async def _flush_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        with self._lock:
+            self._flushing = False
+            self._flush()
+
+    def _flush(self) -> None:
+        self._flushed = time.monotonic()
+        for turn in self._turns.values():
+            parts = turn.take()
+            if parts:
+                self._publish({"type": "delta", "turn": turn.turn.id, "parts": parts})
+
+    def _show(self, turn: Turn, *, anew: bool = False, retrying: bool = False) -> None:
+        """Tell how a turn stands; where it belongs is known for good only when it starts."""
+        shown = self._turns.get(turn.id)
+        if shown is None or anew:
+            shown = self._turns[turn.id] = self._in_flight(turn)
+        shown.retrying = shown.retrying or retrying
+        self._publish({"type": "turn", "turn": shown.to_dict()})
+
+    def _in_flight(self, turn: Turn) -> InFlight:
+        return InFlight(turn, place_of(turn, self._session.conversation, self._transcript.path))
+
+    def _forget_failures(self, turn: Turn) -> None:
+        """What failed is shown until somebody asks again."""
+        for other in [t.turn for t in self._turns.values() if t.state == "failed" and t.turn is not turn]:
+            self._remove(other.id)
+
+    def _remove(self, turn: str) -> None:
+        if self._turns.pop(turn, None) is not None:
+            self._publish({"type": "gone", "turn": turn})
+
+    def _ended(self, turn: Turn) -> None:
+        self._flush()
+        kept = turn.id in {node.turn for node in self._transcript.path}
+        if turn.status == "failed" and not kept and turn.id in self._turns:
+            self._publish({"type": "turn", "turn": self._turns[turn.id].to_dict()})
+        else:
+            self._remove(turn.id)
+        self.about = self._about()
+
+    def _show_path(self) -> None:
+        """Tell the messages from the first that is another than before."""
+        before = self._transcript.marks()
+        for shown in self._turns.values():
+            if shown.turn.ended is not None:
+                self._timings[shown.turn.id] = Timing.of(shown.turn)
+        self._look()
+        now = self._transcript.marks()
+        same = next(
+            (at for at, (old, new) in enumerate(zip(before, now, strict=False)) if old != new),
+            min(len(before), len(now)),
+        )
+        start = max(same, len(now) - _MOST)
+        self._publish(
+            {
+                "type": "path",
+                "keep": same,
+                "from": start,
+                "total": len(now),
+                "messages": self._transcript.entries(start),
+            }
+        )
+        for node in self._transcript.path[same:]:
+            self._turns.pop(node.turn, None)
+
+    def _look(self) -> None:
+        self._transcript = Transcript(self._session.conversation, self._timings)
+
+    def _publish(self, message: dict[str, Any]) -> None:
+        self._number += 1
+        self.send(without_surrogates({**message, "seq": self._number}))
+
+    def _snapshot(self) -> dict[str, Any]:
+        transcript = self._transcript
+        return without_surrogates(  # type: ignore[no-any-return]
+            {
+                "seq": self._number,
+                "total": len(transcript),
+                "messages": transcript.entries(max(0, len(transcript) - _TAIL)),
+                "turns": [shown.to_dict() for shown in self._turns.values()],
+            }
+        )
+
+    def _about(self) -> dict[str, Any]:
+        """Return who answers, and what was used: never a key."""
+        session = self._session
+        usage = session.usage
+        spent = {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens, "cost": session.cost}
+        try:
+            endpoint = session.endpoint
+            return {"endpoint": endpoint.name, "model": session.model, "models": self._models(), **spent}
+        except NbchatError as problem:  # the environment names no sound server: said, and asking says it again
+            return {"endpoint": str(problem), "model": session.parameters.model, "models": ["local"], **spent}
+
+    def _models(self) -> list[str]:
+        return list(dict.fromkeys(["local", *self._offered]))
+
+    # ---- what the front end asks for -------------------------------------------------------------------------------
+
+    def _asked(self, _: Any, content: Any, __: Any) -> None:
+        """Answer a request, or refuse it with a reason: what a handler prints or raises would appear nowhere."""
+        number = content.get("id") if isinstance(content, dict) else None
+        try:
+            self._reply(number, self._answer(ask.read_request(content)))
+        except (NbchatError, TraitError) as problem:
+            self._refuse(number, str(problem))
+        except Exception as problem:  # noqa: BLE001  a fault of ours, or of the user's code in {{…}}
+            self._refuse(number, f"nbchat failed on its own: {type(problem).__name__}: {problem}.")
+
+    def _reply(self, number: Any, result: Any) -> None:
+        if result is not _LATER:
+            with self._lock:
+                self.send({"type": "reply", "id": number, "result": without_surrogates(result)})
+
+    def _refuse(self, number: Any, reason: str) -> None:
+        with self._lock:
+            self.send({"type": "reply", "id": number, "refused": without_surrogates(reason)})
+
+    def _answer(self, request: ask.Request) -> Any:
+        session = self._session
+        match request:
+            case ask.Ask(text=text):
+                return self._start({"role": "user", "content": self._expanded(text)})
+            case ask.Edit(node=node, text=text):
+                question = self._node(node)
+                return self._start({"role": "user", "content": self._expanded(text)}, parent=question.parent)
+            case ask.Regenerate(node=node):
+                question = self._question_of(node)
+                return self._start(None, parent=question.id, cell=question.cell)
+            case ask.Retry(turn=turn):
+                return self._retry(turn)
+            case ask.Dismiss(turn=turn):
+                with self._lock:
+                    self._remove(turn)
+            case ask.Stop(turn=turn):
+                self.stop(turn)
+            case ask.Go(node=node):
+                session.go(node)
+            case ask.Drop(turn=turn):
+                session.drop(turn)
+            case ask.Clear(undo=undo):
+                if undo:
+                    session.undo()
+                else:
+                    session.clear()
+            case ask.Set(name=name, value=value):
+                session.parameters.update({name: value})
+            case ask.System(text=text):
+                session.system = text.strip() or None
+            case ask.Reset():
+                session.parameters.replace({"model": session.parameters.model})
+            case ask.Earlier(before=before, count=count):
+                with self._lock:
+                    start = max(0, before - min(count, _MOST))
+                    return {"from": start, "messages": self._transcript.entries(start, max(0, before))}
+            case ask.Markdown(start=start):
+                return self._markdown(start)
+            case ask.Preview(text=text):
+                return preview(session, self._expanded(text) if text.strip() else None)
+            case ask.Complete(text=text):
+                return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
+            case ask.Models():
+                portal.start(self._learn_models(request.id))
+                return _LATER
+            case ask.Snapshot():
+                with self._lock:
+                    self.send({"type": "snapshot", **self._snapshot()})
+        return None
+
+    def stop(self, turn: str | None = None) -> None:
+        """Stop a turn of the session by its identifier, or all that run or wait."""
+        for other in self._session.running:
+            if turn is None or other.id == turn:
+                other.cancel()
+
+    def _start(self, question: dict[str, Any] | None, **place: Any) -> dict[str, Any]:
+        session = self._session
+        notice = default_notice(session.endpoint, session.parameters.model)
+        return {"turn": session.ask(question, **place).id, "notice": notice}
+
+    def _expanded(self, text: str) -> Any:
+        if not text.strip():
+            raise ConfigurationError("The question is empty.")
+        return expand(text, self._names)
+
+    def _node(self, node: str) -> Node:
+        found = self._session.conversation.nodes.get(node)
+        if found is None:
+            raise ConfigurationError("There is no such message in this conversation.")
+        return found
+
+    def _question_of(self, node: str) -> Node:
+        """Return the question that a message answers, or that it is."""
+        found = self._node(node)
+        questions = [other for other in self._session.conversation.path(found.id) if other.role == "user"]
+        if not questions:
+            raise ConfigurationError("There is no question to ask again.")
+        return questions[-1]
+
+    def _retry(self, turn: str) -> dict[str, Any]:
+        with self._lock:
+            failed = self._turns.get(turn)
+        if failed is None:
+            raise ConfigurationError("There is no such turn to ask again.")
+        asked = failed.turn.asked
+        return self._start(
+            None if asked.question is None else dict(asked.question),
+            parent=asked.parent,
+            system=asked.system,
+            cell=asked.cell,
+        )
+
+    def _markdown(self, start: int) -> dict[str, Any]:
+        with self._lock:
+            path = self._transcript.path
+        start = max(start, len(path) - _SAVED, 0)
+        return {"from": start, "total": len(path), "texts": [markdown_of(node) for node in path[start:]]}
+
+    async def _learn_models(self, number: int) -> None:
+        models = await self._session.learn_models()
+        with self._lock:
+            self._offered = models
+            self.about = self._about()
+        self._reply(number, self.about["models"])
+
+
+# A request that is answered later, on another thread.
+_LATER = object()
+
+
+def stop(panel: str, turn: str | None = None) -> None:
+    """Stop what a panel shows: called by the front end through a subshell, where its messages wait behind a cell.
+
+    Args:
+        panel: The panel's model identifier.
+        turn: The turn's identifier; ``None`` for all.
+    """
+    found = _panels.get(panel)
+    if found is not None:
+        found.stop(turn)
+
+
+def _hear_while_a_cell_runs(comm: Any) -> None:
+    """Have the kernel take the panel's requests where the front end sends them, which is a subshell while a cell runs.
+
+    ipykernel 7.4 otherwise hands a message of a comm to the shell that last published on it: behind the running cell. The
+    name is private to it, so nothing depends on it: Stop has a way of its own, and the panel says when it is not heard.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _, default: default  # noqa: SLF001
+
+
+def _namespace() -> Any:
+    """Return the notebook's variables, live."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return {} if shell is None else shell.user_ns

@@ -1,0 +1,168 @@
+"""What a panel's front end may ask of Python: each request a value with checked fields.
+
+Inputs from a browser are checked like any other: a request that is none of these, or has a field of another type, is
+refused with a reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nbchat.errors import ConfigurationError
+
+__all__ = [
+    "Ask",
+    "Clear",
+    "Complete",
+    "Dismiss",
+    "Drop",
+    "Earlier",
+    "Edit",
+    "Go",
+    "Markdown",
+    "Models",
+    "Preview",
+    "Regenerate",
+    "Request",
+    "Reset",
+    "Retry",
+    "Set",
+    "Snapshot",
+    "Stop",
+    "System",
+    "read_request",
+]
+
+
+class _Request(msgspec.Struct, tag_field="do", tag=str.lower):
+    id: int
+
+
+class Ask(_Request):
+    """Ask a question at the end of the conversation."""
+
+    text: str
+
+
+class Edit(_Request):
+    """Ask another question in the place of one."""
+
+    node: str
+    text: str
+
+
+class Regenerate(_Request):
+    """Answer the question of this answer again."""
+
+    node: str
+
+
+class Retry(_Request):
+    """Ask again what failed before any text came."""
+
+    turn: str
+
+
+class Dismiss(_Request):
+    """Do not show a turn that failed any more."""
+
+    turn: str
+
+
+class Stop(_Request):
+    """Stop one turn, or all."""
+
+    turn: str | None = None
+
+
+class Go(_Request):
+    """Stand on another branch."""
+
+    node: str
+
+
+class Drop(_Request):
+    """Take a turn out of the conversation."""
+
+    turn: str
+
+
+class Clear(_Request):
+    """Begin a new conversation; ``undo`` brings the old one back."""
+
+    undo: bool = False
+
+
+class Set(_Request):
+    """Set a request field, or unset it with null."""
+
+    name: str
+    value: Any
+
+
+class System(_Request):
+    """Set the system message; an empty one is none."""
+
+    text: str
+
+
+class Reset(_Request):
+    """Unset every request field but the model."""
+
+
+class Earlier(_Request):
+    """Give the messages before one."""
+
+    before: int
+    count: int
+
+
+class Markdown(_Request):
+    """Give the messages from one on as safe Markdown, for the notebook's file."""
+
+    start: int
+
+
+class Preview(_Request):
+    """Give the request that would be sent next, with this question."""
+
+    text: str
+
+
+class Complete(_Request):
+    """Give the notebook's names that begin so."""
+
+    text: str
+
+
+class Models(_Request):
+    """Ask the endpoint which models it has."""
+
+
+class Snapshot(_Request):
+    """Give everything as it stands."""
+
+
+Request = (
+    Ask | Edit | Regenerate | Retry | Dismiss | Stop | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
+    | Preview | Complete | Models | Snapshot
+)  # fmt: skip
+
+
+def read_request(content: Any) -> Request:
+    """Read a request as the front end sent it.
+
+    Raises:
+        ConfigurationError: It is not one of those above.
+
+    Example:
+        >>> read_request({"id": 1, "do": "ask", "text": "Why?"})
+        Ask(id=1, text='Why?')
+    """
+    try:
+        return msgspec.convert(content, Request)  # type: ignore[no-any-return]
+    except msgspec.ValidationError as problem:
+        reason = str(problem)
+    raise ConfigurationError(f"The panel was asked for something it does not know: {reason}.")

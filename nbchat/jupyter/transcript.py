@@ -1,0 +1,123 @@
+"""The conversation as a panel shows it: the messages on the way to the head, with their branches, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nbchat.jupyter.bundle import ended_because
+from nbchat.session.conversation import Conversation, Node
+from nbchat.session.markdown import safe_markdown
+from nbchat.session.turn import Turn
+from nbchat.wire.messages import reasoning_text
+
+__all__ = ["Timing", "Transcript", "markdown_of"]
+
+_NAMES = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a turn took.
+
+    Attributes:
+        first: Seconds until its first text; ``None`` if none came.
+        took: Seconds from its first text to its end.
+    """
+
+    first: float | None
+    took: float
+
+    @classmethod
+    def of(cls, turn: Turn) -> Timing:
+        """Return the timing of a turn that has ended."""
+        if turn.first_text is None:
+            return cls(None, 0.0)
+        return cls(turn.first_text - turn.created, (turn.ended or turn.first_text) - turn.first_text)
+
+
+class Transcript:
+    """One look at a conversation: its path, and what stands beside it. Cheap to make; entries are made when asked for.
+
+    Args:
+        conversation: The tree, with its head.
+        timings: How long turns took, by their identifiers, as far as that is known.
+    """
+
+    def __init__(self, conversation: Conversation, timings: Mapping[str, Timing]) -> None:
+        self.path = conversation.path(conversation.head)
+        self._timings = timings
+        # One pass, since looking for siblings of each message costs the square of their number.
+        self._beside: dict[tuple[str | None, str], list[Node]] = {}
+        for node in conversation.nodes.values():
+            self._beside.setdefault((node.parent, node.role), []).append(node)
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    def marks(self) -> list[tuple[str, int]]:
+        """Return, for each message, what tells whether it has to be shown anew: itself and the number of its siblings."""
+        return [(node.id, len(self._beside[node.parent, node.role])) for node in self.path]
+
+    def entries(self, start: int, stop: int | None = None) -> list[dict[str, Any]]:
+        """Return the messages from *start* to before *stop* as the panel's front end takes them."""
+        return [self._entry(node) for node in self.path[start:stop]]
+
+    def _entry(self, node: Node) -> dict[str, Any]:
+        beside = self._beside[node.parent, node.role]
+        branches: dict[str, Node] = {}
+        for other in beside:
+            branches.setdefault(other.turn, other)
+        choices = [other for other in beside if other.turn == node.turn]
+        parts = node.message.get("content")
+        entry: dict[str, Any] = {
+            "id": node.id,
+            "turn": node.turn,
+            "role": node.role,
+            "text": node.text,
+            "status": node.status,
+            "reasoning": reasoning_text(dict(node.message)),
+            "pictures": sum(1 for part in parts if part.get("type") != "text")
+            if isinstance(parts, list | tuple)
+            else 0,
+            "calls": [_call(call) for call in node.message.get("tool_calls") or ()],
+            "note": "" if node.status != "done" else ended_because(node.finish_reason),
+            "model": node.model,
+            "error": node.error,
+            "cell": node.cell is not None,
+            "meter": self._meter(node),
+        }
+        if len(branches) > 1:
+            ids = [other.id for other in branches.values()]
+            entry["branches"] = {"at": list(branches).index(node.turn), "ids": ids}
+        if node.role == "assistant" and len(choices) > 1:
+            entry["choices"] = [
+                {"id": other.id, "text": other.text, "reasoning": reasoning_text(dict(other.message))}
+                for other in choices
+            ]
+        return {name: value for name, value in entry.items() if value not in (None, "", [], 0, False, {})}
+
+    def _meter(self, node: Node) -> dict[str, Any]:
+        """Return what the answer took: seconds to the first token, tokens, tokens a second, US dollars."""
+        if node.role != "assistant":
+            return {}
+        tokens = (node.usage or {}).get("completion_tokens")
+        timing = self._timings.get(node.turn)
+        meter: dict[str, Any] = {"tokens": tokens, "cost": node.cost}
+        if timing is not None and timing.first is not None:
+            meter["first"] = round(timing.first, 3)
+            if tokens and timing.took > 0:
+                meter["rate"] = round(tokens / timing.took, 1)
+        return {name: value for name, value in meter.items() if value is not None}
+
+
+def _call(call: Any) -> dict[str, str]:
+    function = call.get("function") or {} if isinstance(call, Mapping) else {}
+    return {"name": str(function.get("name") or ""), "arguments": str(function.get("arguments") or "")}
+
+
+def markdown_of(node: Node) -> str:
+    """Return one message as Markdown that is safe wherever it is rendered."""
+    who = f"**{_NAMES.get(node.role, node.role)}**" + (f" ({safe_markdown(node.model)})" if node.model else "")
+    return f"{who}\n\n{safe_markdown(node.text)}"
