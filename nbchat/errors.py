@@ -136,7 +136,17 @@ class BadRequestError(APIStatusError):
 
 
 class ContextLengthError(BadRequestError):
-    """The prompt is longer than what the model can read at once."""
+    """The prompt is longer than what the model can read at once, whatever status the server says it with.
+
+    Attributes:
+        prompt_tokens: How many tokens the prompt has; ``None`` where the server does not say.
+        limit: How many fit; ``None`` where the server does not say.
+        answer_tokens: How many of those are set aside for the answer, where the server counts them.
+    """
+
+    prompt_tokens: int | None = None
+    limit: int | None = None
+    answer_tokens: int | None = None
 
 
 class AuthenticationError(APIStatusError):

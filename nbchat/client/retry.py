@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from nbchat.errors import NbchatError
+from nbchat.errors import ContextLengthError, NbchatError
 
 __all__ = ["Retrying", "delay", "retry_after", "worth_retrying"]
 
@@ -49,6 +49,8 @@ def worth_retrying(error: NbchatError) -> bool:
     """Whether the same request may succeed a little later."""
     if error.kind == "connection":
         return True
+    if isinstance(error, ContextLengthError):  # some servers say that with status 500
+        return False
     if error.kind != "status" or error.status is None or error.code in _FINAL_CODES:
         return False
     return error.status in _STATUSES or error.status >= 500
