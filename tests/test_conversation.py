@@ -14,7 +14,8 @@ from recordings import UNHURRIED
 from scripted import PATIENCE, ScriptedServer, chunk, validator
 
 from nbchat.errors import NbchatError
-from nbchat.session.conversation import Conversation, Node, new_id, request_message
+from nbchat.session.conversation import Conversation, Node, new_id
+from nbchat.session.replay import request_message
 from nbchat.session.session import Session
 
 

@@ -7,20 +7,17 @@ branch is a head to stand on. Links go one way only, so there is nothing to repa
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
+from nbchat.session.replay import Receiver, Said, request_messages
 from nbchat.wire.messages import content_text
 from nbchat.wire.values import plain
 
-__all__ = ["Conversation", "Node", "Status", "new_id", "request_message"]
+__all__ = ["Conversation", "Node", "Status", "new_id"]
 
 Status = Literal["done", "cancelled", "failed"]
-
-# Members of an answer's message that servers do not take back. The texts of reasoning are among them (DeepSeek answers
-# 400 to them); thought signatures and reasoning_details are not, since models go on from those.
-_NOT_SENT_BACK = frozenset({"reasoning_content", "reasoning", "annotations", "function_call"})
 
 
 def new_id() -> str:
@@ -41,6 +38,7 @@ class Node:
         status: ``done``, or how its turn ended before its time.
         finish_reason: Why the model stopped.
         model: The model that answered.
+        server: The mark of the server that answered: it tells servers apart and names none.
         usage: The tokens of the whole request, with the first of its answers.
         cost: What the request cost in US dollars, with the first of its answers; ``None`` where it is not known.
         parameters: The request fields it was asked with.
@@ -56,6 +54,7 @@ class Node:
     status: Status = "done"
     finish_reason: str | None = None
     model: str | None = None
+    server: str | None = None
     usage: Mapping[str, Any] | None = None
     cost: float | None = None
     parameters: Mapping[str, Any] | None = None
@@ -71,24 +70,6 @@ class Node:
     def text(self) -> str:
         """The text of the message."""
         return content_text(self.message.get("content")) or str(self.message.get("refusal") or "")
-
-
-def request_message(message: Mapping[str, Any], *, answered: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return a message as a request carries it.
-
-    Args:
-        message: The message as it is kept.
-        answered: The identifiers of the tool calls that the messages after it answer; the others are left out, as a
-            request with unanswered calls is refused.
-    """
-    sent = {k: v for k, v in message.items() if v is not None and k not in _NOT_SENT_BACK and k != "tool_calls"}
-    calls = [call for call in message.get("tool_calls") or () if call.get("id") in answered]
-    if calls:
-        sent["tool_calls"] = calls
-    sent.setdefault("content", "" if not calls else None)
-    if isinstance(sent.get("audio"), Mapping):
-        sent["audio"] = {"id": sent["audio"].get("id")}
-    return sent
 
 
 @dataclass
@@ -166,14 +147,15 @@ class Conversation:
         self.head = parent
         return True
 
-    def messages(self, head: str | None) -> list[dict[str, Any]]:
-        """Return the messages on the way to *head*, as a request carries them."""
-        return _messages(self.path(head))
+    def messages(self, head: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:
+        """Return the messages on the way to *head*, as a request to *receiver* carries them."""
+        said = [Said(node.message, node.server, (node.parameters or {}).get("model")) for node in self.path(head)]
+        return request_messages(said, receiver or Receiver())
 
-    def request(self, head: str | None, system: str | None) -> list[dict[str, Any]]:
+    def request(self, head: str | None, system: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:
         """Return what a request carries before its question: the system message, then those on the way to *head*."""
         first = [{"role": "system", "content": system}] if system else []
-        return plain(first + self.messages(head))  # type: ignore[no-any-return]  # a list stays one
+        return plain(first + self.messages(head, receiver))  # type: ignore[no-any-return]  # a list stays one
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain values."""
@@ -211,10 +193,3 @@ class Conversation:
     def take_over(self, other: Conversation) -> None:
         """Become what *other* is now; from there each goes its own way."""
         self.nodes, self.head = dict(other.nodes), other.head
-
-
-def _messages(path: Iterable[Node]) -> list[dict[str, Any]]:
-    nodes = list(path)
-    results = frozenset(node.message.get("tool_call_id") for node in nodes if node.role == "tool")
-    answered = frozenset(call for call in results if isinstance(call, str))
-    return [request_message(node.message, answered=answered) for node in nodes]

@@ -15,13 +15,14 @@ from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError
 from nbchat.session.completion import Completion
 from nbchat.session.conversation import Conversation, Node, new_id
 from nbchat.session.events import Events, HeadMoved, TextAdded, TurnEnded, TurnNoticed, TurnQueued, TurnStarted
+from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.turn import Asked, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.decode import chunk_of_completion
 from nbchat.wire.values import plain
 
-__all__ = ["Host", "Runner"]
+__all__ = ["Host", "Runner", "receiver_of"]
 
 
 class Host(Protocol):
@@ -82,7 +83,8 @@ class Runner:
             client = self._host.client
             with self._lock:
                 parent = self._parent_of(turn.asked)
-                messages = self._conversation.request(parent, turn.asked.system or self._host.system)
+                receiver = receiver_of(client.endpoint, turn.asked.parameters.get("model"))
+                messages = self._conversation.request(parent, turn.asked.system or self._host.system, receiver)
             if turn.asked.question is not None:
                 messages.append(plain(turn.asked.question))
             body = await _body(client, messages, turn.asked)
@@ -157,6 +159,7 @@ class Runner:
                 status=status,
                 finish_reason=choice.finish_reason,
                 model=completion.model or None,
+                server=server_mark(turn.endpoint.base_url) if turn.endpoint else None,
                 usage=completion.usage.to_dict() if completion.usage and number == 0 else None,
                 parameters=dict(asked.parameters) or None,
                 error=str(turn.error) if turn.error else None,
@@ -167,6 +170,11 @@ class Runner:
             self._conversation.add(answer)
         self._conversation.head = answers[0].id if answers else parent
         return True
+
+
+def receiver_of(endpoint: Endpoint, model: str | None) -> Receiver:
+    """Return who gets a request for *model* where a session asks *endpoint*."""
+    return Receiver(server_mark(EMBEDDED_URL if is_local_model(model) else endpoint.base_url), model)
 
 
 async def _body(client: Client, messages: list[dict[str, Any]], asked: Asked) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from nbchat.session.conversation import Conversation, Node
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
 from nbchat.session.prompt import Prompt, question_of
-from nbchat.session.run import Runner
+from nbchat.session.run import Runner, receiver_of
 from nbchat.session.turn import Asked, Turn
 from nbchat.wire.messages import Usage
 
@@ -177,7 +177,8 @@ class Session:
     def messages(self) -> list[dict[str, Any]]:
         """Exactly the messages the next request would carry before its question, system message first."""
         with self._lock:
-            return self._conversation.request(self._conversation.head, self._system)
+            receiver = receiver_of(self.endpoint, self.parameters.model)
+            return self._conversation.request(self._conversation.head, self._system, receiver)
 
     @property
     def conversation(self) -> Conversation:

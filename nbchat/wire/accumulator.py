@@ -1,26 +1,35 @@
 """From the pieces of a streamed answer to the whole.
 
-Pieces are kept in lists and joined when somebody asks, so that an answer costs what it is long, not its square.
+Pieces are kept in lists and joined when somebody asks, so that an answer costs what it is long, not its square. What
+comes out has the shape that the same server's answer has where it is not streamed.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
+from nbchat.wire.calls import Call, Calls
 from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.messages import ChatCompletion, content_text, reasoning_text
+from nbchat.wire.messages import ChatCompletion, reasoning_text
+from nbchat.wire.parts import Details, Parts
 
 __all__ = ["Accumulator", "Piece"]
 
-# Members of a chunk and of a delta that have a rule of their own; all others are kept: the last one sent counts.
-_CHUNK_MEMBERS = frozenset({"object", "choices", "usage"})
+# Members of a chunk, of a choice and of a delta that have a rule of their own, or that say nothing of the whole:
+# padding (OpenAI), the text and token once more (Together), the message so far (Perplexity). All others are kept: the
+# last one sent counts.
+_CHUNK_MEMBERS = frozenset({"object", "choices", "usage", "obfuscation"})
+_CHOICE_MEMBERS = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "text"})
+_is_plain = _CHOICE_MEMBERS.issuperset
+_DELTA_MEMBERS = frozenset(
+    {"role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details", "tool_calls", "function_call",
+     "audio", "token_id"}
+)  # fmt: skip
 # Of these the first that is not empty counts: Azure begins with a chunk that has none, some repeat or change them.
 _FIRST_COUNTS = ("id", "created", "model")
-_DELTA_MEMBERS = frozenset(
-    {"role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details", "tool_calls", "function_call"}
-)
+# Lists that come in pieces: what a search found (OpenAI, OpenRouter), the tokens' numbers (vLLM).
+_JOINED = frozenset({"annotations", "token_ids"})
 
 
 class Piece(NamedTuple):
@@ -31,129 +40,129 @@ class Piece(NamedTuple):
     text: str
 
 
-class _Call:
-    """A tool call as far as it has come."""
-
-    __slots__ = ("arguments", "data", "id", "index", "name")
-
-    def __init__(self, index: int | None) -> None:
-        self.index = index
-        self.id: str | None = None
-        self.name: str | None = None
-        self.arguments: list[str] = []
-        self.data: dict[str, Any] = {}  # members that a server may need back, such as thought signatures
-
-    def add(self, delta: dict[str, Any]) -> None:
-        self.id = _name(delta.get("id")) or self.id
-        function = delta.get("function")
-        if isinstance(function, dict):
-            self.name = _name(function.get("name")) or self.name
-            arguments = function.get("arguments")
-            if isinstance(arguments, str):
-                self.arguments.append(arguments)
-            elif arguments is not None:
-                self.arguments.append(json.dumps(arguments))
-        self.data.update({k: v for k, v in delta.items() if k not in ("id", "index", "type", "function")})
-
-    def to_dict(self) -> dict[str, Any]:
-        if self.id is None:
-            self.id = f"call_{secrets.token_hex(12)}"
-        function = {"name": self.name or "", "arguments": "".join(self.arguments)}
-        return {"id": self.id, "type": "function", "function": function, **self.data}
-
-
-def _name(value: Any) -> str | None:
-    """Return a name or an identifier; numbers, which some servers count calls in, become text."""
-    return value if isinstance(value, str) else str(value) if type(value) is int else None
+# A Piece without the call into Python that its own constructor makes: one is made for every token.
+_piece = tuple.__new__
 
 
 class _Answer:
     """One choice as far as it has come."""
 
-    __slots__ = ("calls", "content", "data", "finish_reason", "function", "logprobs", "reasoning", "refusal", "role")
+    __slots__ = (
+        "audio", "calls", "choice", "content", "data", "details", "finish_reason", "function", "logprobs", "parts",
+        "reasoning", "refusal",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self.role = "assistant"
         self.content: list[str] = []
+        self.parts = Parts()
         self.refusal: list[str] = []
-        self.reasoning: dict[str, list[Any]] = {}
-        self.calls: list[_Call] = []
-        self.function: _Call | None = None
+        self.reasoning: dict[str, list[str]] = {}
+        self.details = Details()
+        self.calls = Calls()
+        self.function: Call | None = None
+        self.audio: dict[str, Any] = {}
         self.logprobs: dict[str, list[Any] | None] = {}
         self.finish_reason: str | None = None
-        self.data: dict[str, Any] = {}
+        self.data: dict[str, Any] = {}  # other members of the message: a server may need them back
+        self.choice: dict[str, Any] = {}  # other members of the choice
 
-    def add(self, delta: dict[str, Any], choice: int, pieces: list[Piece]) -> None:
+    @property
+    def started(self) -> bool:
+        return bool(
+            self.content or self.parts or self.reasoning or self.details or self.calls or self.refusal or self.function
+        )
+
+    def add(self, delta: dict[str, Any], index: int, pieces: list[Piece]) -> None:
+        """Take all of a delta but its content, where that is text."""
         content = delta.get("content")
-        if content:
-            text = content if isinstance(content, str) else content_text(content)
-            if text:
-                self.content.append(text)
-                pieces.append(Piece(choice, "text", text))
-        # Text alone is what nearly every delta is; parts of content may be thoughts.
-        if len(delta) > 1 or not isinstance(content, str):
-            self._add_others(delta, choice, pieces)
-
-    def _add_others(self, delta: dict[str, Any], choice: int, pieces: list[Piece]) -> None:
+        if type(content) is list and (text := self.parts.add(content, self.content)):
+            pieces.append(Piece(index, "text", text))
         if thought := reasoning_text(delta):
-            pieces.append(Piece(choice, "reasoning", thought))
-        for name in ("reasoning_content", "reasoning"):
-            if isinstance(text := delta.get(name), str) and text:
-                self.reasoning.setdefault(name, []).append(text)
-        if isinstance(details := delta.get("reasoning_details"), list):
-            self.reasoning.setdefault("reasoning_details", []).extend(details)
-        if thought and not self.reasoning:  # it came as a thinking part of the content
-            self.reasoning.setdefault("reasoning_content", []).append(thought)
-        elif thought and isinstance(delta.get("content"), list) and "reasoning_content" in self.reasoning:
-            self.reasoning["reasoning_content"].append(thought)
-        if isinstance(refusal := delta.get("refusal"), str) and refusal:
-            self.refusal.append(refusal)
-            pieces.append(Piece(choice, "text", refusal))
-        for call in delta.get("tool_calls") or ():
-            self._call_of(call).add(call)
-        if isinstance(function := delta.get("function_call"), dict):
-            self.function = self.function or _Call(None)
-            self.function.add({"function": function})
+            pieces.append(Piece(index, "reasoning", thought))
         for name, value in delta.items():
-            if name not in _DELTA_MEMBERS and value is not None:
-                self.data[name] = value
+            if not value:
+                continue
+            if name not in _DELTA_MEMBERS:
+                _keep(self.data, name, value)
+            elif name in ("reasoning", "reasoning_content"):
+                if type(value) is str:
+                    self.reasoning.setdefault(name, []).append(value)
+            elif name == "reasoning_details":
+                self.details.add(value)
+            elif name == "tool_calls":
+                self.calls.add(value)
+            elif name == "refusal" and type(value) is str:
+                self.refusal.append(value)
+                pieces.append(Piece(index, "text", value))
+            elif name == "function_call" and type(value) is dict:
+                self.function = self.function or Call(None)
+                self.function.add({"function": value})
+            elif name == "audio":
+                self._add_audio(value)
 
-    def _call_of(self, delta: dict[str, Any]) -> _Call:
-        """Find the call that a piece belongs to (contract section 8, item 4)."""
-        index, call_id = delta.get("index"), _name(delta.get("id"))
-        if index is None:
-            known = next((call for call in reversed(self.calls) if call.id == call_id), None) if call_id else None
-            if known is None and not call_id and self.calls:
-                known = self.calls[-1]
-        else:
-            known = next((call for call in reversed(self.calls) if call.index == index), None)
-            if known is not None and call_id and known.id not in (None, call_id):
-                known = None
-        if known is None:
-            known = _Call(index)
-            self.calls.append(known)
-        return known
+    def _add_audio(self, audio: Any) -> None:
+        for name, value in audio.items() if type(audio) is dict else ():
+            if name in ("data", "transcript") and type(value) is str:
+                self.audio.setdefault(name, []).append(value)
+            elif value is not None:
+                self.audio[name] = value
 
-    def add_logprobs(self, logprobs: dict[str, Any]) -> None:
-        for name, items in logprobs.items():
-            known = self.logprobs.setdefault(name, None)
-            if isinstance(items, list):
-                if known is None:
-                    self.logprobs[name] = list(items)
-                else:
-                    known.extend(items)
+    def add_members(self, choice: dict[str, Any]) -> None:
+        """Take what stands beside a delta."""
+        logprobs = choice.get("logprobs")
+        if logprobs and type(logprobs) is dict:
+            for name, items in logprobs.items():
+                known = self.logprobs.setdefault(name, None)
+                if type(items) is list:
+                    if known is None:
+                        self.logprobs[name] = list(items)
+                    else:
+                        known.extend(items)
+        for name, value in choice.items():
+            if value is not None and name not in _CHOICE_MEMBERS:
+                _keep(self.choice, name, value)
 
     def message(self) -> dict[str, Any]:
-        text = "".join(self.content)
-        message: dict[str, Any] = {"role": self.role, "content": text or (None if self.calls or self.refusal else "")}
-        message["refusal"] = "".join(self.refusal) or None
-        for name, pieces in self.reasoning.items():
-            message[name] = list(pieces) if name == "reasoning_details" else "".join(pieces)
-        if self.calls:
-            message["tool_calls"] = [call.to_dict() for call in self.calls]
+        calls = self.calls.to_list()
+        content = self.parts.joined(self.content)
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": content or (None if calls or self.refusal or self.audio else ""),
+            "refusal": "".join(self.refusal) or None,
+        }
+        message |= {name: "".join(pieces) for name, pieces in self.reasoning.copy().items()}
+        if self.details:
+            message["reasoning_details"] = self.details.to_list()
+        if calls:
+            message["tool_calls"] = calls
         if self.function:
             message["function_call"] = self.function.to_dict()["function"]
-        return {**message, **self.data}
+        if self.audio:
+            audio = self.audio.copy()
+            message["audio"] = {k: "".join(v) if k in ("data", "transcript") else v for k, v in audio.items()}
+        return message | _copied(self.data)
+
+    def to_dict(self, index: int) -> dict[str, Any]:
+        return {
+            "index": index,
+            "message": self.message(),
+            "logprobs": {name: items and items.copy() for name, items in self.logprobs.copy().items()} or None,
+            "finish_reason": self.finish_reason,
+            **_copied(self.choice),
+        }
+
+
+def _keep(members: dict[str, Any], name: str, value: Any) -> None:
+    """Keep a member that nobody knows: the last one that says something counts, lists that come in pieces are joined."""
+    if name in _JOINED and type(value) is list:
+        members.setdefault(name, []).extend(value)
+    elif value not in ({}, []) or name not in members:  # Azure ends with content_filter_results that say nothing
+        members[name] = value
+
+
+def _copied(members: dict[str, Any]) -> dict[str, Any]:
+    """Return members such that lists which still grow are not the ones handed out."""
+    return {name: value.copy() if name in _JOINED else value for name, value in members.copy().items()}
 
 
 class Accumulator:
@@ -167,46 +176,71 @@ class Accumulator:
         'Hi'
     """
 
-    __slots__ = ("_answers", "_head", "_usage")
+    __slots__ = ("_answers", "_around", "_head", "_rest", "_usage", "_width")
 
     def __init__(self) -> None:
         self._answers: dict[int, _Answer] = {}
         self._head: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
+        # What the last chunk held beside its choices, how to get that of another, and how many members it had.
+        self._around: Any = 1
+        self._rest: Any = len
+        self._width = 1
 
     def feed(self, chunk: ChatCompletionChunk) -> list[Piece]:
         """Take the next chunk and return the text that it adds."""
         pieces: list[Piece] = []
         data = chunk._data  # noqa: SLF001  the hot path: attribute access would make an object per level
+        answers = self._answers
         for choice in data.get("choices") or ():
             index = choice.get("index") or 0
-            answer = self._answers.get(index)
+            answer = answers.get(index)
             if answer is None:
-                answer = self._answers[index] = _Answer()
+                answer = answers[index] = _Answer()
             delta = choice.get("delta")
-            if delta:
-                answer.add(delta, index, pieces)
+            if delta is None and not answer.started:
+                delta = choice.get("message")  # a whole answer in place of its pieces
+            if delta and type(delta) is dict:
+                content = delta.get("content")
+                if content and type(content) is str:
+                    answer.content.append(content)
+                    pieces.append(_piece(Piece, (index, "text", content)))
+                # Text alone is what nearly every delta is.
+                if len(delta) > 1 or type(content) is not str:
+                    answer.add(delta, index, pieces)
             if reason := choice.get("finish_reason"):
                 answer.finish_reason = reason
-            logprobs = choice.get("logprobs")
-            if logprobs and isinstance(logprobs, dict):
-                answer.add_logprobs(logprobs)
-        usage = data.get("usage")
-        if usage and isinstance(usage, dict):
-            self._usage = usage
+            if choice.get("logprobs") or not _is_plain(choice):
+                answer.add_members(choice)
+        # Around the choices, nearly every chunk says what the last one said.
+        try:
+            if len(data) == self._width and self._rest(data) == self._around:
+                return pieces
+        except KeyError:
+            pass
+        self._add_around(data)
+        return pieces
+
+    def _add_around(self, data: dict[str, Any]) -> None:
         head = self._head
         for key, value in data.items():
             if key in _CHUNK_MEMBERS or value is None or (key in _FIRST_COUNTS and head.get(key)):
                 continue
             head[key] = value
-        return pieces
+        usage = data.get("usage")
+        if not usage and type(groq := data.get("x_groq")) is dict:
+            usage = groq.get("usage")
+        if usage and type(usage) is dict:
+            self._usage = usage
+        names = [key for key in data if key != "choices"]
+        self._rest = itemgetter(*names) if names else len
+        self._around = self._rest(data)
+        self._width = len(data) if "choices" in data else 0
 
     @property
     def started(self) -> bool:
         """Whether any answer has text, reasoning or tool calls yet."""
-        return any(
-            a.content or a.reasoning or a.calls or a.refusal or a.function for a in self._answers.copy().values()
-        )
+        return any(answer.started for answer in self._answers.copy().values())
 
     def text(self, choice: int = 0) -> str:
         """Return the text of one answer as far as it has come."""
@@ -215,14 +249,6 @@ class Accumulator:
 
     def completion(self) -> ChatCompletion:
         """Return what has come so far, in the shape of a whole answer."""
-        choices = [
-            {
-                "index": index,
-                "message": answer.message(),
-                "logprobs": {name: items and items.copy() for name, items in answer.logprobs.items()} or None,
-                "finish_reason": answer.finish_reason,
-            }
-            for index, answer in sorted(self._answers.copy().items())
-        ]
+        choices = [answer.to_dict(index) for index, answer in sorted(self._answers.copy().items())]
         head = {"id": "", "created": 0, "model": "", **self._head, "object": "chat.completion"}
         return ChatCompletion({**head, "choices": choices, **({"usage": self._usage} if self._usage else {})})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from nbchat.wire.messages import Function, Usage, reasoning_text
+from nbchat.wire.messages import CustomTool, Function, Usage, reasoning_text
 from nbchat.wire.values import Value, many, maybe, one
 
 __all__ = ["ChatCompletionChunk", "ChunkChoice", "Delta", "ToolCallDelta"]
@@ -19,8 +19,9 @@ class ToolCallDelta(Value):
     id: str | None
     type: str | None
     function: Function | None
+    custom: CustomTool | None
 
-    _readers: ClassVar = {"function": maybe(Function)}
+    _readers: ClassVar = {"function": maybe(Function), "custom": maybe(CustomTool)}
 
 
 class Delta(Value):

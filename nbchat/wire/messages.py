@@ -10,6 +10,7 @@ from nbchat.wire.values import Value, many, maybe, one
 __all__ = [
     "ChatCompletion",
     "Choice",
+    "CustomTool",
     "Function",
     "Message",
     "Model",
@@ -73,17 +74,27 @@ class Function(Value):
     arguments: str
 
 
+class CustomTool(Value):
+    """The custom tool a call names, with its input, which is any text."""
+
+    __slots__ = ()
+
+    name: str
+    input: str
+
+
 class ToolCall(Value):
-    """One call of a tool that the model asks for."""
+    """One call of a tool that the model asks for: of a ``function``, or, where ``type`` says so, a ``custom`` one."""
 
     __slots__ = ()
 
     id: str
     type: str
     function: Function
+    custom: CustomTool | None
     index: int | None
 
-    _readers: ClassVar = {"function": one(Function)}
+    _readers: ClassVar = {"function": one(Function), "custom": maybe(CustomTool)}
 
 
 class Message(Value):
