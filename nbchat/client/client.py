@@ -100,7 +100,7 @@ class Client:
 
     def warm_up(self) -> None:
         """Load certificates and make the connection pool in the background, so that the first question need not."""
-        portal.start(self.http.pool.open())
+        portal.start(self.http.pool.open() if self.endpoint.embedded else self.http.pool.warm_up())
 
 
 class Chat:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -27,6 +27,11 @@ __all__ = ["Http", "Notice", "Options"]
 
 # What a request has to say before its answer begins: that it is tried again, or how far the model's download is.
 Notice = Callable[[object], None]
+
+
+# How long the end of a body is waited for when the answer is complete, in seconds: less than anybody notices, and more
+# than the few bytes take that most servers send right after.
+_PATIENCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,11 @@ class Http:
             # Undecoded where there is nothing to decode: httpx's decoding layer costs as much as our whole parse.
             parts = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
             broken: httpx.HTTPError | None = None
+            waits, between = response.request.extensions["timeout"], self._phases(options)["between_chunks"]
             try:
                 async for part in parts:
+                    # Many servers send headers at once and then think: only now has the answer begun.
+                    waits["read"] = between
                     if chunks := decoder.feed(part):
                         yield chunks
                     if decoder.done:
@@ -100,6 +108,7 @@ class Http:
                 broken = problem
             if broken is None:
                 decoder.end()
+                await _read_out(parts)
             elif not decoder.complete:
                 raise broken_off(broken)
 
@@ -121,13 +130,16 @@ class Http:
             endpoint = Endpoint(EMBEDDED_URL)
         return endpoint, _encode({**body, "model": model})
 
+    def _phases(self, options: Options) -> dict[str, float | None]:
+        return self._timeouts if options.timeout is None else phases_of(options.timeout)
+
     @asynccontextmanager
     async def _answer(
         self, method: str, path: str, body: Mapping[str, Any] | None, options: Options
     ) -> AsyncIterator[httpx.Response]:
         """Send a request, again where that may help, and open the answer; it is closed however its use ends."""
         endpoint, content = (self.endpoint, None) if body is None else self._route(body)
-        phases = self._timeouts if options.timeout is None else phases_of(options.timeout)
+        phases = self._phases(options)
         pool = await self.pool.open()
         attempt = 0
         while True:
@@ -146,8 +158,6 @@ class Http:
             if options.notice:
                 options.notice(Retrying(answer, pause, attempt, self.max_retries))
             await asyncio.sleep(pause)
-        # Seen by the transport at its next read: from here on the server has begun to answer.
-        request.extensions["timeout"]["read"] = phases["between_chunks"]
         try:
             yield answer
         finally:
@@ -200,6 +210,14 @@ async def _attempt(pool: httpx.AsyncClient, request: httpx.Request, endpoint: En
     except (httpx.HTTPError, httpx.InvalidURL) as problem:
         return translate(problem, endpoint, "for the first byte of the answer")
     return refusal(response, body, endpoint)
+
+
+async def _read_out(parts: AsyncIterator[bytes]) -> None:
+    """Read what may follow an answer that is complete: after its very end, the connection serves the next question."""
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            async for _ in parts:
+                pass
 
 
 async def _read(response: httpx.Response, endpoint: Endpoint) -> bytes:

@@ -7,6 +7,9 @@ import os
 import ssl
 import threading
 import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import httpx
 
@@ -14,6 +17,46 @@ from nbchat.client import portal
 from nbchat.embedded.transport import EmbeddedTransport
 
 __all__ = ["Pool"]
+
+
+class _WhenNeeded(httpx.AsyncBaseTransport):
+    """The way to a server, prepared by the first request that takes it: the embedded model needs none of it."""
+
+    def __init__(self, proxy: httpx.Proxy | None = None) -> None:
+        self._proxy = proxy
+        self._prepared: httpx.AsyncBaseTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._prepared is None:
+            # aiohttp and the certificates take some 300 ms to load: not on the thread that all streams share.
+            make = await asyncio.get_running_loop().run_in_executor(None, _preparation)
+            self._prepared = self._prepared or make(self._proxy)  # type: ignore[redundant-expr]  # two may have waited
+        return await self._prepared.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        if self._prepared is not None:
+            await self._prepared.aclose()
+
+
+def _preparation() -> Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]:
+    # Here and not above: it is dear, and not everybody's.
+    from nbchat.client.transport import FastTransport
+
+    return partial(FastTransport, _tls())
+
+
+class _Connections(httpx.AsyncClient):
+    """httpx's client with our way to a server, straight or through an HTTP proxy."""
+
+    # These two are where httpx itself tells the ways apart: with a transport given as an argument it would no longer look
+    # for proxies in the environment.
+    def _init_transport(self, **_: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
+        return _WhenNeeded()
+
+    def _init_proxy_transport(self, proxy: httpx.Proxy, **options: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
+        if proxy.url.scheme in ("http", "https"):
+            return _WhenNeeded(proxy)
+        return super()._init_proxy_transport(proxy, **{**options, "verify": _tls()})
 
 
 class Pool:
@@ -25,33 +68,51 @@ class Pool:
         self._inherited: httpx.AsyncClient | None = None
         self._opening = threading.Lock()
 
+    @property
+    def here(self) -> bool:
+        """Whether the connections are this process's own, and not those of one that it was forked from."""
+        return self._process == os.getpid()
+
     async def open(self) -> httpx.AsyncClient:
         """Return what requests are sent through, made when first needed."""
-        if self._process != os.getpid():
+        if not self.here:
             # A forked child: the connections are its parent's, on a loop that is not here. They are left alone, not closed.
             self._inherited, self._client = self._client, None
             self._process, self._opening = os.getpid(), threading.Lock()
         while self._client is None:
-            # Certificates take some 100 ms to load: not on the thread that all streams share.
             await asyncio.get_running_loop().run_in_executor(None, self._make)
         return self._client
 
     def _make(self) -> None:
         with self._opening:
             if self._client is None:
-                self._client = httpx.AsyncClient(
-                    verify=_tls(),
-                    mounts={"llama://": EmbeddedTransport()},
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                )
+                self._client = _Connections(mounts={"llama://": EmbeddedTransport()})
                 # A client that is dropped takes its idle connections along.
                 weakref.finalize(self, _close_later, self._client).atexit = False
+                _pools.add(self)
+
+    async def warm_up(self) -> None:
+        """Load what the first request to a server needs, so that it need not wait for that."""
+        await self.open()
+        await asyncio.get_running_loop().run_in_executor(None, _preparation)
 
     async def close(self) -> None:
         """Close all connections. The next request opens new ones."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+async def _close_all() -> None:
+    for pool in list(_pools):
+        if pool.here:
+            await pool.close()
+
+
+portal.before_exit(_close_all)
 
 
 def _close_later(pool: httpx.AsyncClient) -> None:

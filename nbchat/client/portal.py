@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["call_soon", "in_portal", "run", "run_from_anywhere", "start", "wait_for"]
+__all__ = ["before_exit", "call_soon", "in_portal", "run", "run_from_anywhere", "start", "wait_for"]
 
 T = TypeVar("T")
 
@@ -64,6 +64,8 @@ class _Portal:
                 for task in begun:
                     task.cancel()
                 await (asyncio.gather(*begun, return_exceptions=True) if begun else asyncio.sleep(0))
+            for last in _last_things:
+                await last()
             loop.stop()
 
         asyncio.run_coroutine_threadsafe(cancel_all(), loop)
@@ -76,6 +78,7 @@ def _begun(task: asyncio.Task[Any]) -> bool:
 
 
 _portal = _Portal()
+_last_things: list[Callable[[], Coroutine[Any, Any, None]]] = []
 atexit.register(_portal.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_portal.forget)
@@ -84,6 +87,11 @@ if hasattr(os, "register_at_fork"):
 def in_portal() -> bool:
     """Whether the caller is on the I/O thread, which must never wait for itself."""
     return threading.current_thread() is _portal.thread
+
+
+def before_exit(last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have *last* run on the I/O thread when the interpreter exits and nothing else runs there any more."""
+    _last_things.append(last)
 
 
 def start(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:

@@ -1,0 +1,159 @@
+"""httpx's requests over aiohttp's connections: the same client, with a parser in C beneath it.
+
+httpx's own transport spends some 8 µs on each HTTP chunk, three times what our whole reading of it costs, because its
+parser (h11) is written in Python (``benchmarks/transports.py`` measures both). Only the way to the server differs: choosing
+a proxy, decoding, cookies, redirects and every exception that leaves here are httpx's own.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+__all__ = ["FastTransport"]
+
+# What arrives in one go is taken in one go: a quarter of a megabyte may wait for us, then the server waits.
+_BUFFER = 2**17
+# In bytes: some gateways answer with headers longer than aiohttp's own 8 KB.
+_LONGEST_HEADER = 2**16
+# In seconds; how long an idle connection is kept for the next question.
+_KEPT = 30.0
+# As httpx has them, from the most to the least telling.
+_MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
+    (HttpProcessingError, httpx.RemoteProtocolError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol),
+    (aiohttp.ClientError, httpx.ReadError),
+    (TimeoutError, httpx.ConnectTimeout),
+    (OSError, httpx.ReadError),
+)
+
+
+def _as_httpx(problem: Exception, request: httpx.Request) -> httpx.TransportError:
+    """Return an exception of aiohttp's as httpx would have raised it."""
+    meaning = next((ours for theirs, ours in _MEANINGS if isinstance(problem, theirs)), httpx.TransportError)
+    return meaning(str(problem) or type(problem).__name__, request=request)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, in the pieces in which it arrives."""
+
+    def __init__(self, request: httpx.Request, response: aiohttp.ClientResponse) -> None:
+        self._request = request
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        content = self._response.content
+        problem: Exception | None = None
+        try:
+            while piece := await content.readany():
+                yield piece
+                self._wait_as_asked()
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as broken:
+            problem = broken
+        if problem is None:
+            return
+        # aiohttp raises before it hands out what had arrived: that is not lost.
+        content.set_exception(None)  # type: ignore[arg-type]  # there is no other way to say that it is no more
+        if left := content.read_nowait():
+            yield left
+        raise _as_httpx(problem, self._request)
+
+    def _wait_as_asked(self) -> None:
+        """Give the next piece as long as the request now says; it says something else when the answer has begun."""
+        connection = self._response.connection
+        protocol = connection.protocol if connection is not None else None
+        asked = self._request.extensions.get("timeout", {}).get("read")
+        if protocol is not None and protocol.read_timeout != asked:
+            protocol.read_timeout = asked
+            protocol.start_timeout()
+
+    async def aclose(self) -> None:
+        # Where the body was read to its end the connection is back in the pool already; everything else is closed.
+        self._response.close()
+
+
+class FastTransport(httpx.AsyncBaseTransport):
+    """Sends httpx's requests through aiohttp. Made and used on the I/O thread.
+
+    Args:
+        verify: How TLS certificates are checked.
+        proxy: An HTTP proxy to go through.
+    """
+
+    def __init__(self, verify: ssl.SSLContext, proxy: httpx.Proxy | None = None) -> None:
+        self._verify = verify
+        self._proxy = proxy
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._verify, limit=0, keepalive_timeout=_KEPT),
+                cookie_jar=aiohttp.DummyCookieJar(),  # httpx keeps them
+                auto_decompress=False,  # httpx does
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+                read_bufsize=_BUFFER,
+                max_line_size=_LONGEST_HEADER,
+                max_field_size=_LONGEST_HEADER,
+                timeout=aiohttp.ClientTimeout(total=None),
+            )
+        return self._session
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request, and return its answer when the headers have come."""
+        waits: dict[str, Any] = request.extensions.get("timeout", {})
+        failure: httpx.TransportError
+        try:
+            response = await self._open().request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=request.headers.multi_items(),
+                data=await request.aread() or None,
+                allow_redirects=False,
+                **self._detour(),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=waits.get("connect"), sock_read=waits.get("read"), ceil_threshold=float("inf")
+                ),
+            )
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as problem:
+            failure = _as_httpx(problem, request)
+        else:
+            return httpx.Response(
+                response.status,
+                headers=list(response.raw_headers),
+                stream=_Body(request, response),
+                request=request,
+                extensions={"http_version": b"HTTP/1.1", "reason_phrase": (response.reason or "").encode()},
+            )
+        # Out here, so that frames which hold the headers are not in the traceback.
+        raise failure
+
+    def _detour(self) -> dict[str, Any]:
+        if self._proxy is None:
+            return {}
+        return {
+            "proxy": URL(str(self._proxy.url), encoded=True),
+            "proxy_auth": aiohttp.BasicAuth(*self._proxy.auth) if self._proxy.auth else None,
+            "proxy_headers": dict(self._proxy.headers) or None,
+        }
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
