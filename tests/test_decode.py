@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from recordings import RECORDINGS, UNHURRIED, Recording, chunks_of, cut, told, whole
 
 from nbchat.errors import APIError, ContextLengthError, EmptyAnswerError, NbchatError, ProtocolError, TruncatedError
+from nbchat.wire.complaints import read_error
 from nbchat.wire.decode import (
     ChunkDecoder,
     chunk_of_completion,
-    read_error,
     read_json,
     read_object,
     without_surrogates,
@@ -350,7 +350,7 @@ def test_without_surrogates():
         ([{"error": {"message": "No such model."}}], "No such model."),
         ({"message": "No such model."}, "No such model."),
         ({"detail": "No such model."}, "No such model."),
-        ({"detail": [{"loc": ["body", "model"], "msg": "No such model.", "type": "value_error"}]}, "No such model."),
+        ({"detail": [{"loc": ["body", "model"], "msg": "No such model.", "type": "value_error"}]}, "model: No such model."),
         ({"object": "error", "message": "No such model.", "code": 404}, "No such model."),
         ({"error_description": "No such model."}, "No such model."),
         ("No such model.", "No such model."),

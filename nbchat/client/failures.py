@@ -17,7 +17,7 @@ from nbchat.errors import (
     ProtocolError,
     TruncatedError,
 )
-from nbchat.wire.decode import read_error
+from nbchat.wire.complaints import read_error
 
 __all__ = ["broken_off", "reason", "refusal", "translate", "web_page"]
 

@@ -1,4 +1,4 @@
-"""From the bytes of a server's answer to values, and from its complaints to errors.
+"""From the bytes of a server's answer to values.
 
 Pure: bytes in, values or an :class:`~nbchat.errors.NbchatError` out. No input gives anything else.
 """
@@ -8,24 +8,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from nbchat.errors import APIError, EmptyAnswerError, NbchatError, ProtocolError, TruncatedError, status_error
+from nbchat.errors import EmptyAnswerError, NbchatError, ProtocolError, TruncatedError
 from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.complaints import api_error
 from nbchat.wire.frame import Frame, frame_of
 from nbchat.wire.sse import EventDecoder
 
-__all__ = ["ChunkDecoder", "chunk_of_completion", "read_error", "read_json", "read_object", "without_surrogates"]
+__all__ = ["ChunkDecoder", "chunk_of_completion", "read_json", "read_object", "without_surrogates"]
 
 _decode = msgspec.json.Decoder().decode
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Whatever an escape sequence for a terminal is made of: an error's words end up in one.
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-# How much of a server's own words an error repeats, in characters: a sentence, not a page.
-_WORDS_LIMIT = 500
 # How deep JSON may be nested: no server needs more, and copying or writing what is deeper would exhaust Python's stack.
 _DEEPEST = 100
 # How many answers a request may have, several times over: what an index counts up to is room that a view makes.
@@ -107,63 +103,8 @@ def read_object(received: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ProtocolError(f"The server sent {type(data).__name__} where an object was due.")
     if data.get("error"):
-        raise _api_error(data)
+        raise api_error(data)
     return data
-
-
-def _words(body: Any) -> tuple[str, str | None, str | None]:
-    """Find (message, code, param) in an error body of whatever shape."""
-    if isinstance(body, list):
-        body = body[0] if body else None
-    if isinstance(body, dict):
-        inner = body.get("error")
-        if isinstance(inner, dict | list) and inner:
-            return _words(inner)
-        message = next(
-            (body[name] for name in ("message", "error", "detail", "msg", "error_description") if body.get(name)), ""
-        )
-        if isinstance(message, list | dict):
-            message = _words(message)[0] or json.dumps(message)
-        code = body.get("code") or body.get("type")
-        param = body.get("param")
-        return str(message), str(code) if code else None, str(param) if param else None
-    return (body if isinstance(body, str) else ""), None, None
-
-
-def _short(words: str) -> str:
-    words = _CONTROL.sub("", " ".join(words.split()))
-    return words if len(words) <= _WORDS_LIMIT else f"{words[:_WORDS_LIMIT]}…"
-
-
-def read_error(status: int, body: bytes, content_type: str = "", *, censor: Callable[[str], str] = str) -> NbchatError:
-    """Make the error for an HTTP error answer, with the server's own words whatever shape its body has.
-
-    Args:
-        status: The HTTP status.
-        body: What came with it. HTML is left out: a page is nobody's sentence.
-        content_type: The ``Content-Type`` header.
-        censor: Takes out of the server's words what must not show, such as the key it was sent.
-    """
-    message, code, param = "", None, None
-    if "html" not in content_type and body.lstrip()[:1] != b"<":
-        try:
-            message, code, param = _words(read_json(body))
-        except ProtocolError:
-            message = body.decode("utf-8", "replace")
-    said = f": {_short(censor(message))}" if message else "."
-    kind = status_error(status, code)
-    return kind(f"The server answered with status {status}{said}", status=status, code=code, param=param)
-
-
-def _api_error(data: dict[str, Any]) -> APIError:
-    message, code, param = _words(data)
-    status = data["error"].get("code") if isinstance(data.get("error"), dict) else None
-    return APIError(
-        f"The server reported an error: {_short(message) or 'it gave no reason.'}",
-        status=status if isinstance(status, int) and 400 <= status < 600 else None,
-        code=code,
-        param=param,
-    )
 
 
 def _bad_chunk(what: str) -> ProtocolError:
@@ -178,7 +119,7 @@ def _checked(data: Any, seen: set[int], finished: set[int]) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise _bad_chunk(f"{type(data).__name__} in place of an object")
     if data.get("error"):
-        raise _api_error(data)
+        raise api_error(data)
     choices = data.get("choices")
     if choices is None:
         return data
@@ -299,7 +240,7 @@ class ChunkDecoder:
             body = read_json(payload)
         except ProtocolError:
             body = payload.decode("utf-8", "replace")
-        return _api_error(body if isinstance(body, dict) else {"error": str(body)})
+        return api_error(body if isinstance(body, dict) else {"error": str(body)})
 
     @property
     def complete(self) -> bool:
