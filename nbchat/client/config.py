@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from traitlets import CInt, Dict, Float, Unicode, Union
+from traitlets import CInt, Dict, Enum, Float, Unicode, Union
 from traitlets.config import Application, SingletonConfigurable
 
 __all__ = ["NBChat", "settings"]
@@ -47,6 +47,11 @@ class NBChat(SingletonConfigurable):
     )
     model = Unicode(None, allow_none=True, help="The model that answers where none is named.").tag(config=True)
     system = Unicode(None, allow_none=True, help="The system message of new sessions.").tag(config=True)
+    context = Enum(
+        ["error", "trim"],
+        "error",
+        help="What new sessions do when a conversation no longer fits: fail, or leave the oldest turns out.",
+    ).tag(config=True)
     parameters = _Literals(help="Request fields of new sessions, such as {'temperature': 0.2}.").tag(config=True)
     headers = Dict(help="Headers sent with every request to base_url.").tag(config=True)
     timeout = Union(

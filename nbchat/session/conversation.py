@@ -7,7 +7,7 @@ branch is a head to stand on. Links go one way only, so there is nothing to repa
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -15,7 +15,7 @@ from nbchat.session.replay import Receiver, Said, request_messages
 from nbchat.wire.messages import content_text
 from nbchat.wire.values import plain
 
-__all__ = ["Conversation", "Node", "Status", "new_id"]
+__all__ = ["Conversation", "Node", "Status", "new_id", "request_of"]
 
 Status = Literal["done", "cancelled", "failed"]
 
@@ -42,6 +42,7 @@ class Node:
         usage: The tokens of the whole request, with the first of its answers.
         cost: What the request cost in US dollars, with the first of its answers; ``None`` where it is not known.
         parameters: The request fields it was asked with.
+        left_out: How many of the oldest turns its request did without, to fit the model's context; ``None`` for none.
         created: When it was made, in seconds since 1970.
         error: What went wrong, if something did.
     """
@@ -58,6 +59,7 @@ class Node:
     usage: Mapping[str, Any] | None = None
     cost: float | None = None
     parameters: Mapping[str, Any] | None = None
+    left_out: int | None = None
     created: float = 0.0
     error: str | None = None
 
@@ -149,13 +151,7 @@ class Conversation:
 
     def messages(self, head: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:
         """Return the messages on the way to *head*, as a request to *receiver* carries them."""
-        said = [Said(node.message, node.server, (node.parameters or {}).get("model")) for node in self.path(head)]
-        return request_messages(said, receiver or Receiver())
-
-    def request(self, head: str | None, system: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:
-        """Return what a request carries before its question: the system message, then those on the way to *head*."""
-        first = [{"role": "system", "content": system}] if system else []
-        return plain(first + self.messages(head, receiver))  # type: ignore[no-any-return]  # a list stays one
+        return request_of(self.path(head), None, receiver)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain values."""
@@ -193,3 +189,10 @@ class Conversation:
     def take_over(self, other: Conversation) -> None:
         """Become what *other* is now; from there each goes its own way."""
         self.nodes, self.head = dict(other.nodes), other.head
+
+
+def request_of(path: Sequence[Node], system: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:
+    """Return what a request to *receiver* carries before its question: the system message, then those of *path*."""
+    first = [{"role": "system", "content": system}] if system else []
+    said = [Said(node.message, node.server, (node.parameters or {}).get("model")) for node in path]
+    return plain(first + request_messages(said, receiver or Receiver()))  # type: ignore[no-any-return]  # a list stays one

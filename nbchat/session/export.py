@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nbchat.session.context import Context, checked_context
 from nbchat.session.conversation import Conversation, Node
 from nbchat.session.markdown import safe_markdown
 from nbchat.wire.decode import without_surrogates
@@ -24,12 +25,14 @@ class Exported:
     Attributes:
         name: The session's name.
         system: Its system message.
+        context: What it does where the conversation does not fit the model.
         parameters: The request fields that are set.
         conversation: The tree, with every branch.
     """
 
     name: str | None
     system: str | None
+    context: Context | None
     parameters: Mapping[str, Any]
     conversation: Conversation
 
@@ -49,6 +52,7 @@ def to_json(session: Exported, *, indent: int | None = None) -> str:
         "nbchat": _FORMAT,
         "name": session.name,
         "system": session.system,
+        "context": session.context,
         "parameters": dict(session.parameters),
         "conversation": session.conversation.to_dict(),
     }
@@ -65,4 +69,11 @@ def from_json(text: str) -> Exported:
     if not isinstance(data, dict) or data.get("nbchat") != _FORMAT:
         raise ValueError("it was not written by Session.to_json")
     conversation = Conversation.from_dict(data["conversation"])
-    return Exported(data.get("name"), data.get("system"), data.get("parameters", {}), conversation)
+    context = data.get("context")
+    return Exported(
+        data.get("name"),
+        data.get("system"),
+        context and checked_context(context),
+        data.get("parameters", {}),
+        conversation,
+    )

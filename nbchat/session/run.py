@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from types import EllipsisType
 from typing import Any, Protocol
 
@@ -11,11 +12,13 @@ from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, is_local_model
 from nbchat.client.http import Options
-from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError
+from nbchat.errors import ConfigurationError, ContextLengthError, EmptyAnswerError, NbchatError
 from nbchat.session.completion import Completion
+from nbchat.session.context import limits
 from nbchat.session.conversation import Conversation, Node, new_id
 from nbchat.session.events import Events, HeadMoved, TextAdded, TurnEnded, TurnNoticed, TurnQueued, TurnStarted
 from nbchat.session.replay import Receiver, server_mark
+from nbchat.session.request import Request
 from nbchat.session.turn import Asked, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
@@ -62,7 +65,17 @@ class Runner:
         self.spent: list[Completion] = []
 
     def start(self, turn: Turn) -> None:
-        """Run a turn as soon as those asked before it have ended."""
+        """Run a turn as soon as those asked before it have ended.
+
+        Raises:
+            ConfigurationError: The interpreter is ending.
+        """
+        # From here on Python lends no threads, without which no name is looked up and no connection is opened.
+        if not threading.main_thread().is_alive():
+            raise ConfigurationError(
+                "Nothing can be asked any more: the main thread has ended, and Python with it.",
+                hint="Let the main thread wait for this one, with its join().",
+            )
         with self._lock:
             before, self.last = self.last, turn
             self.running.append(turn)
@@ -73,7 +86,6 @@ class Runner:
 
     async def _run(self, turn: Turn, before: Turn | None) -> None:
         """Send one turn's request when those before it have ended, and put its outcome into the conversation."""
-        accumulator = Accumulator()
         parent: str | None = None
         try:
             turn.begin()
@@ -81,24 +93,16 @@ class Runner:
                 await before.settled()
                 before = None  # or every turn would keep all that came before it alive
             client = self._host.client
+            model = await _model(client, turn.asked.parameters)
+            endpoint = Endpoint(EMBEDDED_URL) if is_local_model(model) else client.endpoint
+            receiver = receiver_of(client.endpoint, turn.asked.parameters.get("model"))
             with self._lock:
                 parent = self._parent_of(turn.asked)
-                receiver = receiver_of(client.endpoint, turn.asked.parameters.get("model"))
-                messages = self._conversation.request(parent, turn.asked.system or self._host.system, receiver)
-            if turn.asked.question is not None:
-                messages.append(plain(turn.asked.question))
-            body = await _body(client, messages, turn.asked)
-            turn.started(Endpoint(EMBEDDED_URL) if is_local_model(body.get("model")) else client.endpoint)
+                path, system = self._conversation.path(parent), turn.asked.system or self._host.system
+            request = Request(turn.asked, path, system, model=model, endpoint=endpoint, receiver=receiver)
+            turn.started(endpoint)
             self._events.emit(TurnStarted(turn))
-            options = Options(notice=lambda notice: self._notice(turn, notice))
-            if turn.asked.streamed:
-                async for chunks in client.http.stream(body, options):
-                    self._add(turn, accumulator, chunks)
-            else:
-                answer = await client.http.complete(body, options)
-                self._add(turn, accumulator, [chunk_of_completion(answer.to_dict())])
-            if not accumulator.completion().choices:
-                raise EmptyAnswerError("The server gave no answer.", hint="Try again.")
+            await self._ask(turn, client, request)
             turn.end("done")
         except asyncio.CancelledError:
             turn.end("cancelled")
@@ -107,6 +111,32 @@ class Runner:
         except Exception as error:  # noqa: BLE001  a fault of ours: told to whoever waits, never left on this thread
             turn.end("failed", _internal(error))
         self._settle(turn, parent)
+
+    async def _ask(self, turn: Turn, client: Client, request: Request) -> None:
+        """Send, and send again what did not fit, as long as it can be made shorter and that is wanted."""
+        while True:
+            turn.left_out = request.left_out
+            if turn.left_out is not None:
+                self._notice(turn, turn.left_out)
+            accumulator = Accumulator()
+            try:
+                await self._send(turn, accumulator, client, request.body())
+            except ContextLengthError as error:
+                if accumulator.started or not request.shorten(error):
+                    raise
+            else:
+                return
+
+    async def _send(self, turn: Turn, accumulator: Accumulator, client: Client, body: dict[str, Any]) -> None:
+        options = Options(notice=lambda notice: self._notice(turn, notice))
+        if turn.asked.streamed:
+            async for chunks in client.http.stream(body, options):
+                self._add(turn, accumulator, chunks)
+        else:
+            answer = await client.http.complete(body, options)
+            self._add(turn, accumulator, [chunk_of_completion(answer.to_dict())])
+        if not accumulator.completion().choices:
+            raise EmptyAnswerError("The server gave no answer.", hint="Try again.")
 
     def _parent_of(self, asked: Asked) -> str | None:
         if not isinstance(asked.parent, EllipsisType):
@@ -159,6 +189,7 @@ class Runner:
                 status=status,
                 finish_reason=choice.finish_reason,
                 model=completion.model or None,
+                left_out=turn.left_out.turns if turn.left_out else None,
                 server=server_mark(turn.endpoint.base_url) if turn.endpoint else None,
                 usage=completion.usage.to_dict() if completion.usage and number == 0 else None,
                 parameters=dict(asked.parameters) or None,
@@ -177,20 +208,17 @@ def receiver_of(endpoint: Endpoint, model: str | None) -> Receiver:
     return Receiver(server_mark(EMBEDDED_URL if is_local_model(model) else endpoint.base_url), model)
 
 
-async def _body(client: Client, messages: list[dict[str, Any]], asked: Asked) -> dict[str, Any]:
-    parameters = dict(asked.parameters)
-    extra = parameters.pop("extra_body", None) or {}
-    if "model" not in parameters and client.endpoint.model is None:
-        parameters["model"] = await _only_model(client)
-    elif "model" not in parameters:
-        parameters["model"] = client.endpoint.model
-    streamed = {"stream": True, "stream_options": {"include_usage": True}} if asked.streamed else {}
-    return {**parameters, "messages": messages, **streamed, **extra}
+async def _model(client: Client, parameters: Mapping[str, Any]) -> str:
+    """Return the model that is asked; a server that serves one alone is asked which it is."""
+    extra = parameters.get("extra_body") or {}
+    named = extra.get("model") or parameters.get("model") or client.endpoint.model
+    return str(named) if named else await _only_model(client)
 
 
 async def _only_model(client: Client) -> str:
-    """Ask a server that serves one model which it is."""
-    models: list[str] = [model.id for model in await client.http.models()]
+    offered = (await client.http.models()).data
+    limits.read(client.endpoint.base_url, [model.to_dict() for model in offered])
+    models: list[str] = [model.id for model in offered]
     if len(models) == 1:
         return models[0]
     some = ", ".join(models[:5]) + (", …" if len(models) > 5 else "")

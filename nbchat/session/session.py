@@ -17,10 +17,12 @@ from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, Secret, default_notic
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
 from nbchat.session.completion import Completion
-from nbchat.session.conversation import Conversation, Node
+from nbchat.session.context import Context, Window, checked_context, limits
+from nbchat.session.conversation import Conversation, Node, request_of
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
 from nbchat.session.prompt import Prompt, question_of
+from nbchat.session.request import first_cut
 from nbchat.session.run import Runner, receiver_of
 from nbchat.session.turn import Asked, Turn
 from nbchat.wire.messages import Usage
@@ -41,11 +43,13 @@ class Session:
         base_url: Where the API is; ``None`` for the configured one, else the environment's, else the embedded model.
         api_key: The key for it.
         name: The name it goes by in ``%chat use NAME``.
+        context: What happens when the conversation no longer fits the model: ``"error"`` has the turn fail,
+            ``"trim"`` leaves the oldest turns out of the request; ``None`` for the configured one, else ``"error"``.
         **parameters: Request fields, as in :class:`~nbchat.session.parameters.Parameters`.
 
     Raises:
         TraitError: A parameter is out of bounds.
-        ConfigurationError: The base URL is not one.
+        ConfigurationError: The base URL is not one, or the context is neither of the two.
 
     Example:
         >>> chat = Session(system="You are terse.", temperature=0.2)
@@ -61,6 +65,7 @@ class Session:
         base_url: str | None = None,
         api_key: str | Secret | None = None,
         name: str | None = None,
+        context: Context | None = None,
         **parameters: Any,
     ) -> None:
         # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
@@ -69,6 +74,7 @@ class Session:
         self.name = name
         self.parameters = Parameters(**{**configured.parameters, **parameters, **({"model": model} if model else {})})
         self._system = configured.system if system is None else system
+        self._context = checked_context(configured.context if context is None else context)
         self._address = (base_url, api_key)
         self._given_client = client
         self._client = client or Client(base_url, api_key)
@@ -129,7 +135,7 @@ class Session:
         """
         parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides or {})}
         fields = {name: value for name, value in parameters.items() if value is not None}
-        turn = Turn(Asked(question, fields, parent, cell, streamed, system))
+        turn = Turn(Asked(question, fields, parent, cell, streamed, system, self._context))
         self._runner.start(turn)
         return turn
 
@@ -157,8 +163,7 @@ class Session:
             ConfigurationError: There is no question at that place.
         """
         with self._lock:
-            path = self._conversation.path(self._conversation.head)
-            places: list[Node | None] = [*([None] if self._system else []), *path]
+            places: list[Node | None] = [*([None] if self._system else []), *self._carried()]
             node = places[index] if -len(places) <= index < len(places) else None
         if node is None or node.role != "user":
             raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
@@ -175,10 +180,21 @@ class Session:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """Exactly the messages the next request would carry before its question, system message first."""
+        """Exactly the messages the next request would carry before its question, system message first.
+
+        With ``context="trim"`` the turns that are known not to fit are not among them. That is what can be known before
+        the question: a long one, or a model whose limit nobody has told yet, may cost some more.
+        """
         with self._lock:
-            receiver = receiver_of(self.endpoint, self.parameters.model)
-            return self._conversation.request(self._conversation.head, self._system, receiver)
+            return request_of(self._carried(), self._system, receiver_of(self.endpoint, self.parameters.model))
+
+    def _carried(self) -> list[Node]:
+        """Return the nodes that the next request would carry."""
+        path = self._conversation.path(self._conversation.head)
+        if self._context == "error":
+            return path
+        window, limit = Window(path, self._system), limits.known(self.endpoint.base_url, self.model)
+        return window.without(first_cut(window, limit, self.parameters.to_dict()))
 
     @property
     def conversation(self) -> Conversation:
@@ -204,6 +220,19 @@ class Session:
     def system(self, text: str | None) -> None:
         self._system = text or None
         self._events.emit(SystemChanged(self._system))
+
+    @property
+    def context(self) -> Context:
+        """What happens when the conversation no longer fits the model: ``"error"`` or ``"trim"``.
+
+        Trimming leaves the oldest whole turns out of what is sent, never out of the conversation; ``turn.left_out`` and
+        a line under the answer say so.
+        """
+        return self._context
+
+    @context.setter
+    def context(self, context: Context) -> None:
+        self._context = checked_context(context)
 
     def choose(self, index: int) -> None:
         """Stand on another answer to the last question, and on what followed it.
@@ -292,7 +321,7 @@ class Session:
     def fork(self, name: str | None = None) -> Session:
         """Return a new session that shares the past and has a future of its own."""
         base_url, api_key = self._address
-        other = Session(client=self._given_client, base_url=base_url, api_key=api_key, name=name)
+        other = Session(client=self._given_client, base_url=base_url, api_key=api_key, name=name, context=self._context)
         with self._lock:
             other._system = self._system
             other._conversation.take_over(self._conversation)
@@ -345,7 +374,9 @@ class Session:
         """Ask the endpoint, on the I/O thread, which models it offers; none where it has no such list."""
         client = self.client
         try:
-            self._models = [model.id for model in await client.http.models()]
+            offered = (await client.http.models()).data
+            limits.read(client.endpoint.base_url, [model.to_dict() for model in offered])
+            self._models = [model.id for model in offered]
         except NbchatError:  # a server without a list; the models can still be typed
             self._models = []
         return list(self._models)
@@ -404,7 +435,7 @@ class Session:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the session as JSON, with every branch; :meth:`from_json` makes it again. No key is in it."""
-        session = export.Exported(self.name, self._system, self.parameters.to_dict(), self.conversation)
+        session = export.Exported(self.name, self._system, self._context, self.parameters.to_dict(), self.conversation)
         return export.to_json(session, indent=indent)
 
     @classmethod
@@ -413,14 +444,14 @@ class Session:
 
         Args:
             text: The JSON.
-            **options: ``client``, ``base_url``, ``api_key`` or ``name``, as for a new session.
+            **options: ``client``, ``base_url``, ``api_key``, ``name`` or ``context``, as for a new session.
 
         Raises:
             ConfigurationError: It is not a session.
         """
         try:
             read = export.from_json(text)
-            session = cls(**{"name": read.name, **options})
+            session = cls(**{"name": read.name, "context": read.context, **options})
             session._system = read.system
             session.parameters.replace(read.parameters)
             session._conversation.take_over(read.conversation)
@@ -429,5 +460,7 @@ class Session:
         return session
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_runner"):  # it could not be made, and shows in the traceback that says why
+            return "<Session, not made>"
         name = f"{self.name!r}, " if self.name else ""
         return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"

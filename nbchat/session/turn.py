@@ -14,6 +14,7 @@ from nbchat.client.endpoint import Endpoint
 from nbchat.client.feed import Feed
 from nbchat.errors import NbchatError, TurnCancelled
 from nbchat.session.completion import Completion
+from nbchat.session.context import Context, LeftOut
 from nbchat.session.conversation import new_id
 from nbchat.wire.accumulator import Accumulator, Piece
 
@@ -31,6 +32,7 @@ class Asked:
         cell: The notebook cell that asked; its earlier turn on the way to the head is replaced.
         streamed: Whether the server is asked to stream.
         system: The system message in place of the session's.
+        context: What to do where the conversation does not fit: fail, or leave the oldest turns out.
     """
 
     question: Mapping[str, Any] | None
@@ -39,6 +41,7 @@ class Asked:
     cell: str | None = None
     streamed: bool = True
     system: str | None = None
+    context: Context = "error"
 
 
 class Turn:
@@ -52,6 +55,7 @@ class Turn:
         asked: What was asked, and how.
         status: ``queued``, ``running``, ``done``, ``cancelled`` or ``failed``.
         error: What went wrong, when it failed.
+        left_out: The turns that its request did without, to fit the model's context; ``None`` for none.
         notice: One line about what goes on while no text comes: a retry, a download.
         created: When it was asked, in seconds since 1970.
         first_text: When the first piece came, in the same seconds; ``None`` before.
@@ -70,6 +74,7 @@ class Turn:
         self.error: NbchatError | None = None
         self.created = time.time()
         self.notice = ""
+        self.left_out: LeftOut | None = None
         self.first_text: float | None = None
         self.ended: float | None = None
         self.pieces: Feed[Piece] = Feed()
