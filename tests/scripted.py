@@ -36,7 +36,10 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    # The connection is gone.
     closed: threading.Event = field(default_factory=threading.Event)
+    # All of an answer was sent.
+    ended: bool = False
 
     @property
     def json(self) -> Any:

@@ -1,0 +1,494 @@
+"""A server that goes wrong in every way that servers, proxies and networks do, each under a name of its own.
+
+The *model* of a request is the name of the fault, so one server has them all, and a session meets one after another. What
+a fault sends is written to the socket byte by byte as it stands here: no HTTP library smooths it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import socketserver
+import struct
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+
+from scripted import PATIENCE, Request, chunk, completion
+
+__all__ = ["FAULTS", "Fault", "FaultyServer", "Wire"]
+
+TEXT = "Hello there"
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def event(data: Any) -> bytes:
+    """Write one event."""
+    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
+
+
+HELLO = event(chunk("Hello", role="assistant"))
+THERE = event(chunk(" there"))
+STOP = event(chunk(finish="stop"))
+DONE = b"data: [DONE]\n\n"
+GOOD = [HELLO, THERE, STOP, DONE]
+
+
+class Gone(Exception):
+    """The client closed its end."""
+
+
+class Wire:
+    """One connection to one client, and how often its question was asked.
+
+    Attributes:
+        tries: Which time the same question is asked, from 1.
+        request: The request that is being answered.
+        over: Whether the server has closed the connection.
+        ended: Whether all of an answer was sent, so that the connection may serve the next question.
+    """
+
+    def __init__(self, connection: socket.socket, request: Request, tries: int) -> None:
+        self.connection = connection
+        self.request = request
+        self.tries = tries
+        self.over = False
+        self.ended = False
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.connection.sendall(piece)
+
+    def chunks(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+
+    def stream(self, *pieces: bytes, head: bytes = _HEAD) -> None:
+        self.send(head)
+        self.chunks(*pieces)
+
+    def end(self) -> None:
+        self.ended = True
+        self.send(b"0\r\n\r\n")
+
+    def answer(self) -> None:
+        """Answer as a server should, streamed or not."""
+        if self.request.json.get("stream"):
+            self.stream(*GOOD)
+            self.end()
+        else:
+            self.whole(200, completion(TEXT))
+
+    def whole(self, status: int, body: Any, **headers: str) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        fields = {"content-type": "application/json", "content-length": str(len(content)), **headers}
+        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
+        self.ended = True
+        self.send(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + content)
+
+    def wait(self) -> None:
+        """Do nothing until the client has had enough."""
+        self.connection.settimeout(PATIENCE)
+        try:
+            while self.connection.recv(4096):
+                pass
+        except OSError:
+            pass
+        raise Gone
+
+    def hang_up(self) -> None:
+        """Close as a program does that ends well."""
+        self.over = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        """Close as a program does that crashes."""
+        self.over = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+Serve = Callable[[Wire], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong, and what has to come of it.
+
+    Attributes:
+        serve: What the server does.
+        text: The answer, where there is one in the end.
+        kind: The kind of the error, where there is none.
+        kept: What is left of the answer beside the error.
+        status: The error's HTTP status.
+        says: Words that the error must have.
+        requests: How many requests the server must see, with one retry allowed.
+        streamed: Whether the question is asked streamed.
+    """
+
+    serve: Serve
+    text: str | None = None
+    kind: str | None = None
+    kept: str = ""
+    status: int | None = None
+    says: str = ""
+    requests: int = 1
+    streamed: bool = True
+
+
+def _then_answer(first: Serve) -> Serve:
+    return lambda wire: first(wire) if wire.tries == 1 else wire.answer()
+
+
+def _each(*steps: Serve) -> Serve:
+    def serve(wire: Wire) -> None:
+        for step in steps:
+            step(wire)
+
+    return serve
+
+
+def _raw(*pieces: bytes) -> Serve:
+    return lambda wire: wire.send(*pieces)
+
+
+def _chunks(*pieces: bytes) -> Serve:
+    return lambda wire: wire.chunks(*pieces)
+
+
+def _sent(*pieces: bytes) -> Serve:
+    return lambda wire: wire.stream(*pieces)
+
+
+def _moment(_: Wire) -> None:
+    """Let what was sent be read: a reset throws away what the other side has not read yet."""
+    time.sleep(0.05)
+
+
+def _after_hello(*last: Serve) -> Serve:
+    return _each(_sent(HELLO), _moment, *last)
+
+
+def _streamed(*pieces: bytes, head: bytes = _HEAD) -> Serve:
+    def serve(wire: Wire) -> None:
+        wire.stream(*pieces, head=head)
+        wire.end()
+
+    return serve
+
+
+def _close_delimited(version: bytes, *pieces: bytes) -> Serve:
+    def serve(wire: Wire) -> None:
+        wire.send(b"HTTP/%s 200 OK\r\ncontent-type: text/event-stream\r\n" % version, b"\r\n", *pieces)
+        wire.hang_up()
+
+    return serve
+
+
+def _half_close(wire: Wire) -> None:
+    wire.connection.shutdown(socket.SHUT_WR)
+    wire.wait()
+
+
+def _drip(wire: Wire) -> None:
+    wire.send(_HEAD)
+    for byte in b"".join(GOOD):
+        wire.chunks(bytes([byte]))
+    wire.end()
+
+
+def _compressed(encoding: bytes, compress: Callable[[bytes], bytes]) -> Serve:
+    head = _HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: " + encoding + b"\r\n\r\n")
+    return _streamed(compress(b"".join(GOOD)), head=head)
+
+
+def _flushed(wire: Wire) -> None:
+    """Compress as gateways do that flush after every event."""
+    packer = zlib.compressobj(wbits=31)
+    wire.send(_HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n"))
+    for piece in GOOD:
+        wire.chunks(packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH))
+    wire.chunks(packer.flush())
+    wire.end()
+
+
+def _refuse(status: int, body: Any = None, **headers: str) -> Serve:
+    return lambda wire: wire.whole(status, body, **headers)
+
+
+def _later(**headers: str | Callable[[], str]) -> Serve:
+    def serve(wire: Wire) -> None:
+        said = {name: value() if callable(value) else value for name, value in headers.items()}
+        wire.whole(429, {"error": {"message": "Slow down."}}, **said)
+
+    return _then_answer(serve)
+
+
+def _typed(content_type: str, body: bytes) -> Serve:
+    return lambda wire: wire.whole(200, body, content_type=content_type)
+
+
+def _no_content(wire: Wire) -> None:
+    wire.ended = True
+    wire.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+_PAGE = b"<!doctype html><html><body><h1>Bad Gateway</h1></body></html>"
+_JSON = json.dumps(completion(TEXT)).encode()
+_CHUNKED_JSON = _HEAD.replace(b"text/event-stream", b"application/json")
+
+# Every shape in which servers word a refusal, and the words that must come through.
+BODIES: dict[str, tuple[Any, str]] = {
+    "object": ({"error": {"message": "No such luck.", "type": "x", "code": "y", "param": "z"}}, "No such luck."),
+    "string": ({"error": "No such luck."}, "No such luck."),
+    "list": ([{"error": {"message": "No such luck."}}], "No such luck."),
+    "detail": ({"detail": "No such luck."}, "No such luck."),
+    "details": ({"detail": [{"loc": ["body", "stop"], "msg": "No such luck.", "type": "v"}]}, "No such luck."),
+    "message": ({"object": "error", "message": "No such luck.", "code": 40_001}, "No such luck."),
+    "text": (b"No such luck.", "No such luck."),
+    "page": (_PAGE, ""),
+    "nothing": (b"", ""),
+    "null": (b"null", ""),
+    "number": (b"17", ""),
+    "bad bytes": (b'{"error": {"message": "No such \xff luck."}}', "No such"),
+    "huge": (b'{"error": {"message": "No such luck. ' + b"x" * 3_000_000 + b'"}}', ""),
+    "deep": (b'{"error": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", ""),
+}
+
+FAULTS: dict[str, Fault] = {
+    # ---- nothing wrong, in unusual ways
+    "good": Fault(Wire.answer, TEXT),
+    "good-whole": Fault(Wire.answer, TEXT, streamed=False),
+    "drip": Fault(_drip, TEXT),
+    "http-1.0": Fault(_close_delimited(b"1.0", *GOOD), TEXT),
+    "close-delimited": Fault(_close_delimited(b"1.1", *GOOD), TEXT),
+    "json-for-a-stream": Fault(_typed("application/json", _JSON), TEXT),
+    "json-for-a-stream-chunked": Fault(_streamed(_JSON[:9], _JSON[9:], head=_CHUNKED_JSON), TEXT),
+    "stream-for-json": Fault(_streamed(*GOOD), TEXT, streamed=False),
+    "stream-for-json-in-capitals": Fault(
+        _streamed(*GOOD, head=_HEAD.replace(b"text/event-stream", b"Text/Event-Stream; charset=UTF-8")),
+        TEXT,
+        streamed=False,
+    ),
+    "wrong-charset": Fault(
+        _streamed(
+            event(chunk("é")), STOP, DONE, head=_HEAD.replace(b"event-stream", b"event-stream; charset=iso-8859-1")
+        ),
+        "é",
+    ),
+    "gzip": Fault(_compressed(b"gzip", gzip.compress), TEXT),
+    "gzip-flushed": Fault(_flushed, TEXT),
+    "deflate": Fault(_compressed(b"deflate", zlib.compress), TEXT),
+    "hints-first": Fault(_each(_raw(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"), Wire.answer), TEXT),
+    "continue-first": Fault(_each(_raw(b"HTTP/1.1 100 Continue\r\n\r\n"), Wire.answer), TEXT),
+    "no-done": Fault(_streamed(HELLO, THERE, STOP), TEXT),
+    "no-done-then-closed": Fault(_each(_sent(HELLO, THERE, STOP), Wire.hang_up), TEXT),
+    "no-done-then-reset": Fault(
+        _each(_sent(HELLO, THERE, STOP), _moment, Wire.reset),
+        TEXT,
+    ),
+    "done-then-silence": Fault(_each(_sent(*GOOD), Wire.wait), TEXT),
+    "done-then-babble": Fault(_streamed(*GOOD, HELLO * 100), TEXT),
+    "short-of-its-length": Fault(
+        _each(_raw(_HEAD.replace(b"transfer-encoding: chunked", b"content-length: 9999"), *GOOD), Wire.hang_up), TEXT
+    ),
+    # ---- no answer
+    "reset-before-headers": Fault(Wire.reset, kind="connection", requests=2),
+    "reset-once": Fault(_then_answer(Wire.reset), TEXT, requests=2),
+    "closed-before-headers": Fault(Wire.hang_up, kind="connection", requests=2),
+    "closed-in-headers": Fault(
+        _each(_raw(b"HTTP/1.1 200 OK\r\ncontent-ty"), Wire.hang_up), kind="connection", requests=2
+    ),
+    "another-protocol": Fault(_each(_raw(b"220 mail.example.org ESMTP\r\n"), Wire.wait), kind="connection", requests=2),
+    "nothing-in-it": Fault(_streamed(), kind="empty"),
+    "only-comments": Fault(_streamed(b": one\n\n", b": two\n\n"), kind="empty"),
+    "no-content": Fault(_no_content, kind="empty"),
+    "page": Fault(_typed("text/html", _PAGE), kind="not_sse", says="web page"),
+    "page-whole": Fault(_typed("text/html", _PAGE), kind="not_sse", says="web page", streamed=False),
+    "page-as-stream": Fault(_typed("text/event-stream", _PAGE), kind="not_sse"),
+    "no-choices": Fault(_typed("application/json", b'{"ok": true}'), kind="invalid_chunk", streamed=False),
+    "broken-json": Fault(_typed("application/json", b'{"choices": ['), kind="invalid_json", streamed=False),
+    # ---- an answer that ends before its end
+    "reset-mid-stream": Fault(_after_hello(Wire.reset), kind="truncated", kept="Hello"),
+    "closed-mid-stream": Fault(_after_hello(Wire.hang_up), kind="truncated", kept="Hello"),
+    "half-closed-mid-stream": Fault(_after_hello(_half_close), kind="truncated", kept="Hello"),
+    "closed-mid-event": Fault(
+        _after_hello(_chunks(THERE[:20]), Wire.hang_up),
+        kind="truncated",
+        kept="Hello",
+    ),
+    "closed-mid-chunk": Fault(
+        _after_hello(_raw(b"fff\r\n", THERE), Wire.hang_up),
+        kind="truncated",
+        kept="Hello there",
+    ),
+    "ended-early": Fault(_streamed(HELLO), kind="truncated", kept="Hello"),
+    "http-1.0-cut": Fault(_close_delimited(b"1.0", HELLO), kind="truncated", kept="Hello"),
+    "bad-chunk-size": Fault(_after_hello(_raw(b"zz\r\n")), kind="truncated", kept="Hello"),
+    "cut-whole": Fault(
+        _each(_raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"), Wire.hang_up),
+        kind="truncated",
+        streamed=False,
+    ),
+    # ---- an answer that goes wrong
+    "error-event": Fault(
+        _streamed(HELLO, event({"error": {"message": "Out of memory.", "code": 500}})),
+        kind="api_error",
+        kept="Hello",
+        says="Out of memory.",
+        status=500,
+    ),
+    "error-type": Fault(
+        _streamed(HELLO, b'event: error\ndata: {"message": "Out of memory."}\n\n'),
+        kind="api_error",
+        kept="Hello",
+        says="Out of memory.",
+    ),
+    "error-in-json": Fault(
+        _typed("application/json", b'{"error": {"message": "Out of memory."}}'),
+        kind="api_error",
+        says="Out of memory.",
+        streamed=False,
+    ),
+    "broken-event": Fault(_streamed(HELLO, b'data: {"choices": [{]\n\n'), kind="invalid_json", kept="Hello"),
+    "not-a-chunk": Fault(_streamed(HELLO, b"data: [1, 2]\n\n"), kind="invalid_chunk", kept="Hello"),
+    "bad-gzip": Fault(_compressed(b"gzip", lambda data: b"\x1f\x8b" + data), kind="invalid_json", says="compress"),
+    "brotli-unasked": Fault(_compressed(b"br", lambda data: data), kind="invalid_json", says="br"),
+    # ---- silence
+    "stall-before-headers": Fault(Wire.wait, kind="timeout"),
+    "stall-in-headers": Fault(_each(_raw(b"HTTP/1.1 200 OK\r\ncontent-ty"), Wire.wait), kind="timeout"),
+    "stall-after-headers": Fault(_each(_raw(_HEAD), Wire.wait), kind="timeout"),
+    "stall-mid-stream": Fault(_after_hello(Wire.wait), kind="timeout", kept="Hello"),
+    "stall-mid-event": Fault(
+        _after_hello(_chunks(THERE[:20]), Wire.wait),
+        kind="timeout",
+        kept="Hello",
+    ),
+    "stall-whole": Fault(
+        _each(_raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"), Wire.wait),
+        kind="timeout",
+        streamed=False,
+    ),
+    "stall-in-an-error": Fault(
+        _each(_raw(b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"), Wire.wait),
+        kind="timeout",
+    ),
+    # ---- not now
+    "later-in-seconds": Fault(_later(retry_after="0"), TEXT, requests=2),
+    "later-in-ms": Fault(_later(retry_after_ms="20"), TEXT, requests=2),
+    "later-by-date": Fault(_later(retry_after=lambda: formatdate(usegmt=True)), TEXT, requests=2),
+    "later-negative": Fault(_later(retry_after="-5"), TEXT, requests=2),
+    "later-garbage": Fault(_later(retry_after="soon, perhaps"), TEXT, requests=2),
+    "later-nan": Fault(_later(retry_after="nan", retry_after_ms="inf"), TEXT, requests=2),
+    "later-huge": Fault(
+        _refuse(429, {"error": {"message": "Tomorrow."}}, retry_after="86400"),
+        kind="status",
+        status=429,
+        says="Tomorrow.",
+    ),
+    "later-always": Fault(
+        _refuse(503, {"error": {"message": "Busy."}}, retry_after="0"),
+        kind="status",
+        status=503,
+        says="Busy.",
+        requests=2,
+    ),
+    "quota": Fault(
+        _refuse(429, {"error": {"message": "No money.", "code": "insufficient_quota"}}),
+        kind="status",
+        status=429,
+        says="No money.",
+    ),
+    # ---- no
+    **{
+        f"{status}-{name}": Fault(
+            _refuse(status, body, content_type="text/html" if name == "page" else "application/json"),
+            kind="status",
+            status=status,
+            says=says or str(status),
+            requests=2 if status in {408, 409, 429} or status >= 500 else 1,
+        )
+        for status in (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529)
+        for name, (body, says) in BODIES.items()
+        # Each shape with two statuses, and each status with a shape that is usual and one that is not.
+        if status in {400, 500} or name in {"object", "page"}
+    },
+}
+
+
+class FaultyServer:
+    """Serves every fault at one address.
+
+    Attributes:
+        requests: Every request so far.
+        url: Where it is.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._tries: Counter[bytes] = Counter()
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                outer._serve(self)
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+            request_queue_size = 1024
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                """A client that went away is what this is about."""
+
+            def shutdown_request(self, request: Any) -> None:
+                request.close()
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _serve(self, handler: socketserver.StreamRequestHandler) -> None:
+        handler.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        served: list[Request] = []
+        try:
+            while request := self._read(handler):
+                served.append(request)
+                with self._lock:
+                    self.requests.append(request)
+                    self._tries[request.body] += 1
+                wire = Wire(handler.connection, request, self._tries[request.body])
+                try:
+                    FAULTS[request.json["model"]].serve(wire)
+                finally:
+                    request.ended = wire.ended
+                if wire.over:
+                    break
+        except (OSError, Gone):
+            pass
+        finally:
+            for request in served:
+                request.closed.set()
+
+    @staticmethod
+    def _read(handler: socketserver.StreamRequestHandler) -> Request | None:
+        line = handler.rfile.readline().decode()
+        if not line.strip():
+            return None
+        method, path, _ = line.split(" ", 2)
+        headers: dict[str, str] = {}
+        while (header := handler.rfile.readline().decode()).strip():
+            name, _, value = header.partition(":")
+            headers[name.lower()] = value.strip()
+        return Request(method, path, headers, handler.rfile.read(int(headers.get("content-length", 0))))
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
