@@ -251,4 +251,6 @@ class Accumulator:
         """Return what has come so far, in the shape of a whole answer."""
         choices = [answer.to_dict(index) for index, answer in sorted(self._answers.copy().items())]
         head = {"id": "", "created": 0, "model": "", **self._head, "object": "chat.completion"}
-        return ChatCompletion({**head, "choices": choices, **({"usage": self._usage} if self._usage else {})})
+        # Moonshot counts in the choice.
+        usage = self._usage or next((counted for choice in choices if type(counted := choice.get("usage")) is dict), None)
+        return ChatCompletion({**head, "choices": choices, **({"usage": usage} if usage else {})})
