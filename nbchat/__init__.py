@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nbchat.client.stream import Stream as Stream
     from nbchat.embedded.shelf import unload as unload
     from nbchat.errors import NbchatError as NbchatError
+    from nbchat.jupyter.controls import controls as controls
+    from nbchat.jupyter.panel import panel as panel
     from nbchat.session.completion import Completion as Completion
     from nbchat.session.parameters import Parameters as Parameters
     from nbchat.session.registry import get_session as get_session
@@ -40,7 +42,9 @@ _HOMES = {
     "Session": "nbchat.session.session",
     "Stream": "nbchat.client.stream",
     "Turn": "nbchat.session.turn",
+    "controls": "nbchat.jupyter.controls",
     "get_session": "nbchat.session.registry",
+    "panel": "nbchat.jupyter.panel",
     "unload": "nbchat.embedded.shelf",
     "use_session": "nbchat.session.registry",
 }

@@ -66,7 +66,10 @@ export class Transcript {
   live(): Item[] {
     return this.#turns.flatMap((turn): Item[] => [
       ...(turn.question === null ? [] : [{ key: `${turn.id}/q`, kind: "question" as const, turn }]),
-      { key: `${turn.id}/a`, kind: "answer" as const, turn },
+      // Of a question that waits its turn there is nothing more to show.
+      ...(turn.state === "queued" && turn.question !== null
+        ? []
+        : [{ key: `${turn.id}/a`, kind: "answer" as const, turn }]),
     ]);
   }
 
@@ -145,7 +148,8 @@ export class Transcript {
       texts[choice] += text;
     }
     if (began) this.#tell({ kind: "items" });
-    else for (const [choice, what, , text] of parts) this.#tell({ kind: "text", turn: id, choice, what, text });
+    else
+      for (const [choice, what, , text] of parts) this.#tell({ kind: "text", turn: id, choice, what, text });
     return whole;
   }
 

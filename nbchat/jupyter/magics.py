@@ -22,9 +22,10 @@ __all__ = ["SUBCOMMANDS", "ChatMagics"]
 
 # What %chat can do: name, arguments, meaning. The methods below are named after it.
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "panel": ("", "open the session as a chat, with controls on its request fields"),
     "status": ("", "the session, its endpoint and model, where the key came from, tokens and cost"),
     "models": ("", "the models that the endpoint offers"),
-    "set": ("NAME VALUE", "set a request field of the session, such as: set temperature 0.2"),
+    "set": ("NAME VALUE", "set a request field of the session: set temperature 0.2; or what to do when it gets too long: set context trim"),
     "unset": ("NAME", "take a request field out of the session's requests"),
     "system": ("[TEXT]", "show or set the system message; system none removes it"),
     "history": ("", "the conversation up to here"),
@@ -138,6 +139,11 @@ class ChatMagics(Magics):
 
         return get_session()
 
+    def _panel(self) -> None:
+        if not hasattr(self._shell, "kernel"):
+            raise ConfigurationError("%chat panel: there is no notebook to show a panel in.")
+        display(self._session.panel())
+
     def _status(self) -> None:
         session = self._session
         endpoint = session.endpoint
@@ -163,6 +169,10 @@ class ChatMagics(Magics):
 
         name, _, text = words.partition(" ")
         name = name.lstrip("-").replace("-", "_")
+        if name == "context":  # no request field, and a setting like them to whoever sets it
+            self._session.context = text.strip().strip("\"'")  # type: ignore[assignment]  # it is checked there
+            _say(f"context = {self._session.context!r}")
+            return
         if name not in fields():
             raise ConfigurationError(
                 f"%chat set: there is no request field {name!r}.", hint=f"There are: {', '.join(fields())}."
@@ -179,6 +189,10 @@ class ChatMagics(Magics):
         from nbchat.session.parameters import fields
 
         name = words.lstrip("-").replace("-", "_")
+        if name == "context":
+            self._session.context = "error"
+            _say("a conversation that is too long is an error")
+            return
         if name not in fields():
             raise ConfigurationError(f"%chat unset: there is no request field {name!r}.")
         setattr(self._session.parameters, name, None)

@@ -43,11 +43,12 @@ from nbchat.session.events import (
     TurnQueued,
     TurnStarted,
 )
+from nbchat.session.registry import get_session
 from nbchat.session.session import Session
 from nbchat.session.turn import Turn
 from nbchat.wire.decode import without_surrogates
 
-__all__ = ["STARTERS", "Panel", "stop"]
+__all__ = ["STARTERS", "Panel", "panel", "stop"]
 
 _STATIC = Path(__file__).parent / "static"
 # Seconds between two messages of text: as often as an eye tells apart (baseline.md: a twentieth of the messages that
@@ -103,6 +104,7 @@ class Panel(anywidget.AnyWidget):
         self._flushing = False
         self._flushed = 0.0
         self._offered: list[str] = []
+        self._asked_about = 0
         self._names = _namespace()
         self._look()
         super().__init__(
@@ -166,7 +168,7 @@ class Panel(anywidget.AnyWidget):
                     self._ended(turn)
                 case ParameterChanged():
                     self.parameters = self._session.parameters.to_dict()
-                    self.about = self._about()
+                    portal.start(self._renew_about())
                 case SystemChanged(system):
                     self.system = system or ""
 
@@ -221,7 +223,7 @@ class Panel(anywidget.AnyWidget):
             self._publish({"type": "turn", "turn": self._turns[turn.id].to_dict()})
         else:
             self._remove(turn.id)
-        self.about = self._about()
+        portal.start(self._renew_about())
 
     def _show_path(self) -> None:
         """Tell the messages from the first that is another than before."""
@@ -276,6 +278,15 @@ class Panel(anywidget.AnyWidget):
             return {"endpoint": endpoint.name, "model": session.model, "models": self._models(), **spent}
         except NbchatError as problem:  # the environment names no sound server: said, and asking says it again
             return {"endpoint": str(problem), "model": session.parameters.model, "models": ["local"], **spent}
+
+    async def _renew_about(self) -> None:
+        # Not on the I/O thread: the table of prices takes half a second to load.
+        self._asked_about += 1
+        number = self._asked_about
+        about = await asyncio.to_thread(self._about)
+        with self._lock:
+            if number == self._asked_about:
+                self.about = about
 
     def _models(self) -> list[str]:
         return list(dict.fromkeys(["local", *self._offered]))
@@ -402,15 +413,26 @@ class Panel(anywidget.AnyWidget):
         return {"from": start, "total": len(path), "texts": [markdown_of(node) for node in path[start:]]}
 
     async def _learn_models(self, number: int) -> None:
-        models = await self._session.learn_models()
-        with self._lock:
-            self._offered = models
-            self.about = self._about()
-        self._reply(number, self.about["models"])
+        self._offered = await self._session.learn_models()
+        await self._renew_about()
+        self._reply(number, self._models())
 
 
 # A request that is answered later, on another thread.
 _LATER = object()
+
+
+def panel(session: Session | None = None, **options: Any) -> Panel:
+    """Open the chat panel on a session.
+
+    Args:
+        session: The session; ``None`` for the one that ``%%chat`` uses.
+        **options: As for :class:`Panel`: ``starters``.
+
+    Example:
+        >>> nbchat.panel()  # doctest: +SKIP
+    """
+    return Panel(session or get_session(), **options)
 
 
 def stop(panel: str, turn: str | None = None) -> None:

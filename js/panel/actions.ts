@@ -1,0 +1,16 @@
+/** What a view may have done about a message, so that views know neither Python nor the notebook. */
+
+export interface Actions {
+  ask(text: string): Promise<boolean>;
+  edit(node: string, text: string): void;
+  regenerate(node: string): void;
+  retry(turn: string): void;
+  dismiss(turn: string): void;
+  stop(turn?: string): void;
+  go(node: string): void;
+  drop(turn: string): void;
+  /** Says one line to the reader. */
+  say(text: string): void;
+  /** Puts code into the notebook as a cell below the panel; false where there is no way. */
+  insertCell(code: string): boolean;
+}

@@ -1,0 +1,265 @@
+/** One answer, while it streams and after: reasoning, text or choices side by side, how it ended, what it took. */
+
+import { Reasoning } from "../cell/reasoning.ts";
+import { renderSettled } from "../markdown/render.ts";
+import { MarkdownStream } from "../markdown/stream.ts";
+import type { Actions } from "./actions.ts";
+import { addCodeBars } from "./code.ts";
+import { copy, h, icon, iconButton } from "./element.ts";
+import type { Message, Meter, Turn } from "./protocol.ts";
+import { branchWalk } from "./question.ts";
+
+const WAITING: Record<Turn["state"], string> = {
+  queued: "Queued",
+  waiting: "Waiting for the first word",
+  retrying: "Trying again",
+  streaming: "",
+  failed: "",
+};
+
+/** One of the texts that an answer has. */
+class Choice {
+  readonly element: HTMLElement;
+  readonly #text = h("div", {
+    class: "nbchat-choice jp-RenderedHTMLCommon jp-RenderedMarkdown",
+    dir: "auto",
+  });
+  readonly #reasoning = new Reasoning();
+  #stream: MarkdownStream | null = null;
+  #thought = 0;
+  #whole: string | null = null;
+
+  constructor(head: HTMLElement | null) {
+    this.element = h("section", { class: "nbp-choice" }, head, this.#reasoning.element, this.#text);
+  }
+
+  get text(): string {
+    return this.#whole ?? this.#stream?.text ?? "";
+  }
+
+  /** Brings it to this text, which goes on from what is there or is another. */
+  grow(text: string, reasoning: string): void {
+    if (this.#whole !== null || !text.startsWith(this.#stream?.text ?? "")) {
+      this.#text.replaceChildren();
+      this.#stream = null;
+      this.#whole = null;
+    }
+    this.#stream ??= new MarkdownStream(this.#text);
+    this.#stream.append(text.slice(this.#stream.text.length));
+    this.#think(reasoning);
+  }
+
+  append(what: "text" | "reasoning", text: string): void {
+    if (what === "text") {
+      this.#stream ??= new MarkdownStream(this.#text);
+      this.#stream.append(text);
+    } else {
+      this.#reasoning.append(text);
+      this.#thought += text.length;
+    }
+  }
+
+  flush(): void {
+    this.#stream?.flush();
+    this.#reasoning.flush();
+  }
+
+  /** Shows the whole; what streamed to the same text keeps its nodes, and with them the reader's selection. */
+  settle(text: string, reasoning: string, actions: Actions): void {
+    if (this.#whole === text) return;
+    if (this.#stream && this.#stream.text === text) this.#stream.finish();
+    else this.#text.replaceChildren(renderSettled(text));
+    this.#stream = null;
+    this.#whole = text;
+    this.#think(reasoning);
+    this.#reasoning.flush();
+    addCodeBars(this.#text, actions);
+  }
+
+  #think(reasoning: string): void {
+    if (reasoning.length === this.#thought) return;
+    this.#reasoning.reset(reasoning);
+    this.#thought = reasoning.length;
+  }
+}
+
+export class AnswerView {
+  readonly element = h("article", { class: "nbp-answer nbchat-answer", "aria-label": "Answer" });
+  readonly #actions: Actions;
+  readonly #body = h("div", { class: "nbp-choices nbchat-body" });
+  readonly #foot = h("div", { class: "nbp-foot" });
+  #choices: Choice[] = [];
+  #shape = "";
+
+  constructor(actions: Actions) {
+    this.#actions = actions;
+    this.element.append(this.#body, this.#foot);
+  }
+
+  showTurn(turn: Turn): void {
+    this.#reshape(turn.texts.map(() => ""));
+    turn.texts.forEach((text, at) => {
+      this.#choices[at]?.grow(text, turn.reasoning[at] ?? "");
+    });
+    const failed = turn.state === "failed";
+    this.element.classList.toggle("nbchat-running", !failed);
+    this.element.setAttribute("aria-busy", String(!failed));
+    this.#body.hidden = failed;
+    this.#foot.replaceChildren(...this.#turnFoot(turn));
+    this.flush();
+  }
+
+  append(choice: number, what: "text" | "reasoning", text: string): void {
+    while (this.#choices.length <= choice) this.#reshape([...this.#choices.map(() => ""), ""]);
+    this.#choices[choice]?.append(what, text);
+  }
+
+  flush(): void {
+    for (const choice of this.#choices) choice.flush();
+    this.element.classList.toggle(
+      "nbchat-empty",
+      this.#choices.every((choice) => !choice.text),
+    );
+  }
+
+  showMessage(message: Message): void {
+    const choices = message.choices ?? [
+      { id: "", text: message.text ?? "", reasoning: message.reasoning ?? "" },
+    ];
+    this.#body.hidden = false;
+    this.#reshape(choices.map((choice) => (choices.length > 1 && choice.id !== message.id ? choice.id : "")));
+    choices.forEach((choice, at) => {
+      this.#choices[at]?.settle(choice.text, choice.reasoning, this.#actions);
+    });
+    this.element.classList.remove("nbchat-running", "nbchat-empty");
+    this.element.setAttribute("aria-busy", "false");
+    this.#foot.replaceChildren(...this.#messageFoot(message));
+  }
+
+  /** Choices with an identifier can be gone on from; of one alone nothing is said. */
+  #reshape(ids: string[]): void {
+    const shape = JSON.stringify(ids);
+    if (shape === this.#shape) return;
+    this.#shape = shape;
+    const before = this.#choices;
+    this.#choices = ids.map((id, at) => {
+      if (ids.length === 1 && before.length === 1 && before[0]) return before[0];
+      const head =
+        ids.length > 1
+          ? h(
+              "header",
+              { class: "nbp-choice-head" },
+              h("strong", {}, `Choice ${at + 1} of ${ids.length}`),
+              id
+                ? h(
+                    "button",
+                    { type: "button", class: "nbp-text-button", onclick: () => this.#actions.go(id) },
+                    "Continue from this",
+                  )
+                : null,
+            )
+          : null;
+      return new Choice(head);
+    });
+    this.#body.classList.toggle("nbp-several", ids.length > 1);
+    const texts = before.map((choice) => choice.text);
+    this.#body.replaceChildren(...this.#choices.map((choice) => choice.element));
+    if (before !== this.#choices)
+      this.#choices.forEach((choice, at) => {
+        if (!before.includes(choice) && texts[at]) choice.grow(texts[at], "");
+      });
+  }
+
+  #turnFoot(turn: Turn): HTMLElement[] {
+    if (turn.state === "failed") {
+      return [
+        errorCard(turn.error ?? "It failed.", [
+          ["Retry", () => this.#actions.retry(turn.id)],
+          ["Dismiss", () => this.#actions.dismiss(turn.id)],
+        ]),
+      ];
+    }
+    const said = turn.note || WAITING[turn.state];
+    return said ? [h("span", { class: "nbp-note" }, said)] : [];
+  }
+
+  #messageFoot(message: Message): HTMLElement[] {
+    const { id, turn } = message;
+    const copying = iconButton("copy", "Copy as Markdown", () => {
+      void copy(message.text ?? "", copying).then(
+        (done) => !done && this.#actions.say("This page may not write to the clipboard."),
+      );
+    });
+    const calls = (message.calls ?? []).map((call) => callFold(call.name, call.arguments));
+    const notes = [message.status === "cancelled" ? "Stopped" : "", message.note ?? ""]
+      .filter(Boolean)
+      .join(" · ");
+    const error =
+      message.status === "failed"
+        ? [
+            errorCard(`Broke off here. ${message.error ?? ""}`, [
+              ["Retry", () => this.#actions.regenerate(id)],
+            ]),
+          ]
+        : [];
+    return [
+      ...calls,
+      ...error,
+      h(
+        "div",
+        { class: "nbp-line" },
+        notes && h("span", { class: "nbp-note nbp-ended" }, icon("stop"), capitalised(notes)),
+        h(
+          "div",
+          { class: "nbp-actions", role: "group", "aria-label": "What can be done with this answer" },
+          message.branches && branchWalk(message.branches, (node) => this.#actions.go(node)),
+          copying,
+          iconButton("again", "Regenerate", () => this.#actions.regenerate(id)),
+          iconButton("bin", "Delete this turn", () => this.#actions.drop(turn)),
+        ),
+        h("span", { class: "nbp-meter" }, meterText(message.meter, message.model)),
+      ),
+    ];
+  }
+}
+
+export function meterText(meter: Meter = {}, model?: string): string {
+  const parts = [model];
+  if (meter.first !== undefined) parts.push(`first token ${seconds(meter.first)}`);
+  if (meter.tokens !== undefined) parts.push(`${meter.tokens} tokens`);
+  if (meter.rate !== undefined) parts.push(`${Math.round(meter.rate)} tokens/s`);
+  if (meter.cost !== undefined) parts.push(money(meter.cost));
+  return parts.filter(Boolean).join(" · ");
+}
+
+export function money(dollars: number): string {
+  return `$${dollars < 0.01 ? dollars.toPrecision(2) : dollars.toFixed(2)}`;
+}
+
+function seconds(time: number): string {
+  return time < 0.0995 ? `${Math.round(time * 1000)} ms` : `${time.toFixed(1)} s`;
+}
+
+function errorCard(text: string, buttons: [string, () => void][]): HTMLElement {
+  return h(
+    "div",
+    { class: "nbp-error", role: "group", "aria-label": "Error" },
+    h("p", {}, text),
+    ...buttons.map(([label, onclick]) =>
+      h("button", { type: "button", class: "nbp-text-button", onclick }, label),
+    ),
+  );
+}
+
+function callFold(name: string, args: string): HTMLElement {
+  return h(
+    "details",
+    { class: "nbp-call" },
+    h("summary", {}, "Asks for the tool ", h("code", {}, name)),
+    h("pre", {}, args),
+  );
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

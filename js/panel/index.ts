@@ -1,0 +1,25 @@
+/** The chat panel: one connection for a model, any number of views on it. */
+
+import type { InitializeProps, RenderProps, Widget } from "../cell/anywidget.ts";
+import { Connection } from "./connection.ts";
+import { Notebook } from "./notebook.ts";
+import { PanelView } from "./panel.ts";
+import { SavedForm } from "./saved.ts";
+
+// A default export only: a named `render` would switch anywidget to its old mode, without `initialize`.
+export default (): Widget => {
+  let connection: Connection | undefined;
+  let notebook: Notebook | undefined;
+  return {
+    initialize({ model, signal }: InitializeProps): void {
+      connection = new Connection(model, signal);
+      notebook = new Notebook(model);
+      const saved = new SavedForm(connection, signal);
+      notebook.keepAsMarkdown(() => saved.markdown());
+      notebook.restoreView();
+    },
+    render({ el, signal }: RenderProps): void {
+      if (connection && notebook) new PanelView(connection, notebook, el, signal);
+    },
+  };
+};

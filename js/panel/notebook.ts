@@ -1,0 +1,148 @@
+/**
+ * What the panel does with the notebook round it: stop through a subshell, insert a cell, keep the conversation in the file.
+ *
+ * All of this reaches into JupyterLab's and Notebook's own objects, which other front ends lack: nothing is taken for
+ * granted, and where there is no way the caller is told.
+ */
+
+import type { Model } from "../cell/anywidget.ts";
+
+const WIDGET = "application/vnd.jupyter.widget-view+json";
+
+interface Output {
+  data?: Record<string, unknown>;
+  metadata?: { nbchat?: { panel?: string } };
+}
+
+interface Outputs {
+  length: number;
+  get(index: number): { toJSON(): Output };
+  set(index: number, output: unknown): void;
+}
+
+interface Cells extends Iterable<{ outputs?: Outputs }> {
+  get?(index: number): unknown;
+}
+
+interface Kernel {
+  supportsSubshells?: boolean;
+  requestCreateSubshell?(content: object): { done: Promise<{ content: { subshell_id: string } }> };
+  requestDeleteSubshell?(content: object): { done: Promise<unknown> };
+  clone(options?: object): Kernel & { subshellId?: string | null; dispose(): void };
+  requestExecute(content: object): { done: Promise<unknown> };
+}
+
+interface NotebookModel {
+  cells?: Cells;
+  sharedModel?: { insertCell?(index: number, cell: object): unknown };
+  toJSON?(): { cells?: { outputs?: Output[] }[] };
+}
+
+export class Notebook {
+  readonly #model: Model;
+
+  constructor(model: Model) {
+    this.#model = model;
+  }
+
+  get #notebook(): NotebookModel | undefined {
+    const manager = this.#model.widget_manager as { context?: { model?: NotebookModel } } | undefined;
+    return manager?.context?.model;
+  }
+
+  get #kernel(): Kernel | undefined {
+    const manager = this.#model.widget_manager as { kernel?: Kernel } | undefined;
+    return manager?.kernel;
+  }
+
+  get #id(): string {
+    return (this.#model.get("own_id") as string | undefined) ?? "";
+  }
+
+  /** Stops in a shell of its own, which a running cell does not block. False where the kernel has none. */
+  async stopThroughSubshell(turn: string | undefined): Promise<boolean> {
+    const kernel = this.#kernel;
+    if (!kernel?.requestCreateSubshell || kernel.supportsSubshells === false) return false;
+    try {
+      const { content } = await kernel.requestCreateSubshell({}).done;
+      const aside = kernel.clone();
+      aside.subshellId = content.subshell_id;
+      const args = [this.#id, turn].filter((arg) => arg !== undefined).map((arg) => JSON.stringify(arg));
+      const code = `__import__("nbchat.jupyter.panel", fromlist=["stop"]).stop(${args.join(", ")})`;
+      await aside.requestExecute({ code, silent: true, store_history: false }).done;
+      aside.dispose();
+      await kernel.requestDeleteSubshell?.({ subshell_id: content.subshell_id }).done;
+      return true;
+    } catch (error) {
+      console.warn("nbchat: stopping through a subshell failed.", error);
+      return false;
+    }
+  }
+
+  /** Puts a cell of code below the one that shows the panel. False where there is no notebook to put it into. */
+  insertCell(source: string): boolean {
+    const notebook = this.#notebook;
+    if (!notebook?.sharedModel?.insertCell) return false;
+    const at = this.#places().at(-1)?.cell;
+    const count = [...(notebook.cells ?? [])].length;
+    try {
+      notebook.sharedModel.insertCell(at === undefined ? count : at + 1, {
+        cell_type: "code",
+        source,
+        metadata: {},
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Has the notebook's file keep the conversation as Markdown in place of the widget, which nobody could draw without a kernel.
+   *
+   * Only what is written changes: the page goes on showing the panel, and when it is reloaded, `restoreView` puts it back.
+   */
+  keepAsMarkdown(conversation: () => string): void {
+    const notebook = this.#notebook;
+    const write = notebook?.toJSON?.bind(notebook);
+    if (!notebook || !write) return;
+    notebook.toJSON = () => {
+      const file = write();
+      for (const output of (file.cells ?? []).flatMap((cell) => cell.outputs ?? [])) {
+        if (!this.#isOurs(output) || !output.data) continue;
+        const { [WIDGET]: _, ...rest } = output.data;
+        output.data = { ...rest, "text/markdown": conversation() };
+        output.metadata = { ...output.metadata, nbchat: { panel: this.#id } };
+      }
+      return file;
+    };
+  }
+
+  /** Shows the panel again where a reloaded notebook has only its Markdown. */
+  restoreView(): void {
+    for (const { outputs, index, output } of this.#places()) {
+      if (output.data?.[WIDGET]) continue;
+      const view = { version_major: 2, version_minor: 0, model_id: this.#id };
+      outputs.set(index, { ...output, data: { ...output.data, [WIDGET]: view } });
+    }
+  }
+
+  /** Where the panel is in the notebook. */
+  #places(): { cell: number; outputs: Outputs; index: number; output: Output }[] {
+    const found: { cell: number; outputs: Outputs; index: number; output: Output }[] = [];
+    let cell = 0;
+    for (const { outputs } of this.#notebook?.cells ?? []) {
+      for (let index = 0; index < (outputs?.length ?? 0); index += 1) {
+        const output = outputs?.get(index).toJSON();
+        if (outputs && output && this.#isOurs(output)) found.push({ cell, outputs, index, output });
+      }
+      cell += 1;
+    }
+    return found;
+  }
+
+  #isOurs({ data, metadata }: Output): boolean {
+    const view = data?.[WIDGET] as { model_id?: string } | undefined;
+    return this.#id !== "" && (view?.model_id ?? metadata?.nbchat?.panel) === this.#id;
+  }
+}

@@ -1,0 +1,232 @@
+/** The panel: head, messages, composer, status, and a drawer with the controls and the next request. */
+
+import type { Actions } from "./actions.ts";
+import { Composer } from "./composer.ts";
+import { type Connection, Refused } from "./connection.ts";
+import { ControlsView } from "./controls.ts";
+import { h, iconButton } from "./element.ts";
+import { MessagesView } from "./messages.ts";
+import type { Notebook } from "./notebook.ts";
+import { PreviewView } from "./preview.ts";
+import type { Requests } from "./protocol.ts";
+import { StatusView } from "./status.ts";
+import { isRunning } from "./transcript.ts";
+
+/** How long Stop waits for its message to be heard before it takes the way through a subshell. */
+const HEARD_MS = 250;
+/** How long before the reader is told that the kernel hears nothing. */
+const DEAF_MS = 2500;
+
+export class PanelView {
+  readonly #connection: Connection;
+  readonly #notebook: Notebook;
+  readonly #root = h("section", {
+    class: "nbp",
+    "data-lm-suppress-shortcuts": true,
+    "data-jp-suppress-context-menu": true,
+  });
+  readonly #said = h("p", { class: "nbp-said", role: "status" });
+  readonly #status = new StatusView();
+  readonly #composer: Composer;
+  readonly #preview: PreviewView;
+  readonly #messages: MessagesView;
+  readonly #controls: ControlsView;
+  readonly #drawer: HTMLElement;
+  readonly #buttons: Record<"controls" | "preview", HTMLButtonElement>;
+  readonly #title = h("h2");
+  /** What was typed here, by the turn that it became. */
+  readonly #typed = new Map<string, string>();
+
+  constructor(connection: Connection, notebook: Notebook, el: HTMLElement, signal: AbortSignal) {
+    this.#connection = connection;
+    this.#notebook = notebook;
+    const actions = this.#actions();
+    this.#composer = new Composer({
+      send: actions.ask,
+      stop: () => actions.stop(),
+      recall: () => connection.transcript.lastQuestion(),
+      complete: (text) => connection.request("complete", { text }).catch(() => []),
+      changed: () => this.#preview.refresh(),
+    });
+    this.#preview = new PreviewView(connection, () => this.#composer.text, signal);
+    this.#controls = new ControlsView(connection, signal);
+    this.#messages = new MessagesView(connection, actions, this.#starters(), signal);
+    this.#buttons = {
+      controls: iconButton("sliders", "Controls", () => this.#toggle("controls")),
+      preview: iconButton("braces", "Show the next request", () => this.#toggle("preview")),
+    };
+    this.#drawer = h(
+      "aside",
+      { class: "nbp-drawer", "aria-label": "Settings", hidden: true },
+      this.#controls.element,
+      this.#preview.element,
+    );
+    const name = connection.settings.name;
+    this.#title.textContent = name;
+    this.#root.setAttribute("aria-label", `Chat: ${name}`);
+    this.#root.append(
+      h(
+        "header",
+        { class: "nbp-head" },
+        this.#title,
+        iconButton("undo", "Take the last turn back", () => void this.#try("clear", { undo: true })),
+        iconButton("plus", "New conversation", () => void this.#try("clear", {})),
+        this.#buttons.preview,
+        this.#buttons.controls,
+      ),
+      h("div", { class: "nbp-main" }, this.#messages.element, this.#drawer),
+      this.#said,
+      this.#composer.element,
+      this.#status.element,
+    );
+    el.append(this.#root);
+    this.#keepKeys(signal);
+    const show = () => this.#show();
+    signal.addEventListener("abort", connection.subscribe(show));
+    signal.addEventListener(
+      "abort",
+      connection.transcript.subscribe((change) => change.kind === "items" && show()),
+    );
+    this.#toggle(null);
+    show();
+    queueMicrotask(() => this.#messages.toEnd());
+  }
+
+  #show(): void {
+    const { transcript, gone } = this.#connection;
+    this.#status.show(this.#connection);
+    this.#composer.show(transcript.turns.some(isRunning), gone);
+    this.#root.classList.toggle("nbp-gone", gone);
+    if (gone) this.#say("The kernel is gone. The conversation stays readable; run the cell again to go on.");
+  }
+
+  #toggle(which: "controls" | "preview" | null): void {
+    const panes = { controls: this.#controls.element, preview: this.#preview.element };
+    const open = which !== null && (this.#drawer.hidden || panes[which].hidden) ? which : null;
+    this.#drawer.hidden = open === null;
+    for (const name of ["controls", "preview"] as const) {
+      panes[name].hidden = name !== open;
+      this.#buttons[name].setAttribute("aria-pressed", String(name === open));
+    }
+    this.#preview.refresh();
+  }
+
+  /** What is pressed in here is meant for here: no key runs a cell, deletes one, or leaves it. */
+  #keepKeys(signal: AbortSignal): void {
+    for (const event of ["keydown", "keypress", "keyup", "paste", "copy", "cut"] as const)
+      this.#root.addEventListener(event, (pressed) => pressed.stopPropagation(), { signal });
+    this.#root.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key !== "Escape" || event.defaultPrevented) return;
+        if (!this.#drawer.hidden && this.#drawer.contains(event.target as Node)) {
+          this.#toggle(null);
+          this.#composer.focus();
+        } else {
+          this.#stop();
+        }
+      },
+      { signal },
+    );
+  }
+
+  #starters(): HTMLElement {
+    const { starters } = this.#connection.settings;
+    return h(
+      "div",
+      { class: "nbp-empty" },
+      h(
+        "p",
+        {},
+        "Ask a question, or begin with one of these. ",
+        h("code", {}, "{{name}}"),
+        " puts in a variable.",
+      ),
+      ...starters.map((text) =>
+        h(
+          "button",
+          { type: "button", class: "nbp-starter", onclick: () => void this.#actions().ask(text) },
+          text,
+        ),
+      ),
+    );
+  }
+
+  #actions(): Actions {
+    const attempt = (name: keyof Requests, fields: object) => void this.#try(name, fields as never);
+    return {
+      ask: async (text) => {
+        const answer = await this.#try("ask", { text });
+        if (answer?.notice) this.#say(answer.notice);
+        if (answer) {
+          this.#typed.set(answer.turn, text);
+          this.#messages.toEnd();
+        }
+        return answer !== null;
+      },
+      edit: (node, text) => attempt("edit", { node, text }),
+      regenerate: (node) => attempt("regenerate", { node }),
+      retry: (turn) => attempt("retry", { turn }),
+      dismiss: (turn) => attempt("dismiss", { turn }),
+      stop: (turn) => this.#stop(turn),
+      go: (node) => attempt("go", { node }),
+      drop: (turn) => attempt("drop", { turn }),
+      say: (text) => this.#say(text),
+      insertCell: (code) => this.#notebook.insertCell(code),
+    };
+  }
+
+  /** Null, and the reason said, where it was refused. */
+  async #try<Name extends keyof Requests>(
+    name: Name,
+    fields: Requests[Name][0],
+  ): Promise<Requests[Name][1] | null> {
+    this.#say("");
+    try {
+      return await this.#connection.request(name, fields);
+    } catch (problem) {
+      if (!(problem instanceof Refused)) throw problem;
+      this.#say(problem.message);
+      return null;
+    }
+  }
+
+  /** By message, which a running cell may hold up; then through a subshell; at last the reader is told what is left. */
+  #stop(turn?: string): void {
+    const { transcript } = this.#connection;
+    if (!transcript.turns.some(isRunning) || this.#connection.gone) return;
+    if (turn === undefined) this.#takeBack();
+    let heard = false;
+    this.#connection.request("stop", turn === undefined ? {} : { turn }).then(
+      () => {
+        heard = true;
+      },
+      () => undefined,
+    );
+    setTimeout(() => {
+      if (heard) return;
+      void this.#notebook.stopThroughSubshell(turn).then((done) => {
+        heard ||= done;
+      });
+      setTimeout(() => {
+        if (!heard)
+          this.#say(
+            "This kernel hears nothing while a cell runs: interrupt it with the notebook's ■ to stop.",
+          );
+      }, DEAF_MS - HEARD_MS);
+    }, HEARD_MS);
+  }
+
+  /** Questions that were typed ahead and not asked yet come back to where they were typed. */
+  #takeBack(): void {
+    const waiting = this.#connection.transcript.turns.filter(({ state }) => state === "queued");
+    const typed = waiting.flatMap(({ id }) => this.#typed.get(id) ?? []);
+    if (typed.length > 0 && !this.#composer.text) this.#composer.text = typed.join("\n\n");
+  }
+
+  #say(text: string): void {
+    this.#said.replaceChildren(
+      ...(text ? [text, iconButton("close", "Close this message", () => this.#said.replaceChildren())] : []),
+    );
+  }
+}

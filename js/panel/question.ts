@@ -1,0 +1,116 @@
+/** One question of the reader's, and the way to ask it differently. */
+
+import type { Actions } from "./actions.ts";
+import { copy, h, icon, iconButton } from "./element.ts";
+import type { Message, Turn } from "./protocol.ts";
+
+export class QuestionView {
+  readonly element = h("article", { class: "nbp-question", "aria-label": "Question" });
+  readonly #actions: Actions;
+  readonly #text = h("div", { class: "nbp-bubble", dir: "auto" });
+  readonly #foot = h("div", { class: "nbp-line" });
+
+  constructor(actions: Actions) {
+    this.#actions = actions;
+    this.element.append(this.#text, this.#foot);
+  }
+
+  showTurn(turn: Turn): void {
+    this.#text.textContent = turn.question ?? "";
+    const queued = turn.state === "queued";
+    this.element.classList.toggle("nbp-queued", queued);
+    const remove = iconButton("close", "Take this question back", () => this.#actions.stop(turn.id));
+    this.#foot.replaceChildren(...(queued ? [h("span", { class: "nbp-note" }, "Queued"), remove] : []));
+  }
+
+  showMessage(message: Message): void {
+    const { id, text = "", turn } = message;
+    const pictures = message.pictures ?? 0;
+    this.element.classList.remove("nbp-queued");
+    this.#text.replaceChildren(
+      ...(pictures
+        ? [h("span", { class: "nbp-chip" }, pictures === 1 ? "1 picture" : `${pictures} pictures`)]
+        : []),
+      text,
+    );
+    const copying = iconButton("copy", "Copy question", () => void copy(text, copying));
+    this.#foot.replaceChildren(
+      h(
+        "div",
+        { class: "nbp-actions", role: "group", "aria-label": "What can be done with this question" },
+        message.branches && branchWalk(message.branches, (node) => this.#actions.go(node)),
+        copying,
+        iconButton("edit", "Edit and ask again", () => this.#edit(id, text)),
+        iconButton("bin", "Delete this turn", () => this.#actions.drop(turn)),
+      ),
+    );
+  }
+
+  #edit(node: string, text: string): void {
+    const area = h("textarea", {
+      class: "nbp-input",
+      "aria-label": "Edit the question",
+      rows: 3,
+      dir: "auto",
+    });
+    area.value = text;
+    const close = () => {
+      form.replaceWith(this.#text);
+      this.#foot.hidden = false;
+    };
+    const send = () => {
+      close();
+      if (area.value.trim()) this.#actions.edit(node, area.value);
+    };
+    const form = h(
+      "div",
+      {
+        class: "nbp-edit",
+        onkeydown: (event: KeyboardEvent) => {
+          if (event.key === "Escape") close();
+          else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send();
+          else return;
+          event.preventDefault();
+          event.stopPropagation();
+        },
+      },
+      area,
+      h("button", { type: "button", class: "nbp-text-button", onclick: close }, "Cancel"),
+      h("button", { type: "button", class: "nbp-text-button nbp-primary", onclick: send }, "Ask again"),
+    );
+    this.#text.replaceWith(form);
+    this.#foot.hidden = true;
+    area.focus();
+    area.setSelectionRange(text.length, text.length);
+  }
+}
+
+/** ‹ 2/3 › */
+export function branchWalk(
+  { at, ids }: { at: number; ids: string[] },
+  go: (node: string) => void,
+): HTMLElement {
+  const step = (to: number, name: "left" | "right", label: string) => {
+    const node = ids[to];
+    const button = iconButton(name, label, () => node && go(node));
+    button.disabled = node === undefined;
+    return button;
+  };
+  return h(
+    "span",
+    { class: "nbp-branches", role: "group", "aria-label": `Branch ${at + 1} of ${ids.length}` },
+    step(at - 1, "left", "Previous branch"),
+    h("span", {}, `${at + 1}/${ids.length}`),
+    step(at + 1, "right", "Next branch"),
+  );
+}
+
+/** Anything that is neither a question nor an answer: what a tool gave, what a developer said. */
+export class OtherView {
+  readonly element = h("details", { class: "nbp-call" });
+
+  showMessage(message: Message): void {
+    const name = message.role === "tool" ? "A tool answered" : message.role;
+    this.element.replaceChildren(h("summary", {}, icon("braces"), name), h("pre", {}, message.text ?? ""));
+  }
+}
