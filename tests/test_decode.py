@@ -116,7 +116,6 @@ def test_what_came_before_an_error_is_not_lost():
         (b"[" * 100_000, "invalid_json"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "invalid_json"),
         (b'{"a":' * 500 + b"1" + b"}" * 500, "invalid_json"),
-        (b'{"created":' + b"9" * 5_000 + b"}", "invalid_json"),
         (b"3", "invalid_chunk"),
         (b"null", "invalid_chunk"),
         (b'"text"', "invalid_chunk"),
@@ -298,6 +297,10 @@ def test_any_whole_answer_can_be_read(data: Any):
         (b'"\\u0000"', "\0"),
         (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
         (b"1" + b"0" * 30, 10**30),
+        (b"-1" + b"0" * 307, -(10**307)),
+        (b'{"a": 1%b, "b": [-1%b, 2], "c": "1%b"}' % ((b"0" * 5_000,) * 3), {"a": None, "b": [None, 2], "c": "1" + "0" * 5_000}),
+        (b"1" + b"0" * 308, None),
+        (b"[" + b"9" * 309 + b".5]", [None]),
         ('"\u2028\u0085"'.encode(), "\u2028\u0085"),
         (b"[" * 100 + b"]" * 100, None),
     ],
@@ -308,7 +311,7 @@ def test_json_is_read_gently(received: bytes, expected: Any):
     assert expected is None or got == expected
 
 
-@pytest.mark.parametrize("received", [b"", b"  ", b"{", b"nope", b"[" * 101 + b"]" * 101, b"1" * 5_000, b"\0"])
+@pytest.mark.parametrize("received", [b"", b"  ", b"{", b"nope", b"[" * 101 + b"]" * 101, b"01" * 5_000, b"\0"])
 def test_what_is_not_json_is_said(received: bytes):
     """Everything else is an error of the kind invalid_json that shows how it begins, not all of it."""
     with pytest.raises(ProtocolError) as caught:

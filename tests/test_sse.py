@@ -85,19 +85,6 @@ def test_arbitrary_splits_change_nothing(received: bytes, places: list[int]):
     assert events(*pieces) == events(received)
 
 
-def test_a_large_event_is_not_copied_at_each_piece():
-    """A large event that comes byte by byte is kept as its pieces, so that its cost is its length."""
-    decoder = EventDecoder()
-    line = b"data: " + b"x" * 300_000
-    for at in range(len(line)):
-        assert decoder.feed(line[at : at + 1]) == []
-    # Joining at each piece would leave one piece here, and have copied 45 GB to make it.
-    assert len(decoder._open_line) > 299_000
-    (event,) = decoder.feed(b"\n\n")
-    assert len(event.data) == 300_000
-    assert decoder._open_line == decoder._data == []
-
-
 def test_many_lines_of_data_are_one_event():
     """An event of a hundred thousand lines is joined once."""
     (event,) = events(b"data: x\n" * 100_000, b"\n")

@@ -16,18 +16,24 @@ from nbchat.errors import EmptyAnswerError, NbchatError, ProtocolError, Truncate
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.complaints import api_error
 from nbchat.wire.frame import Frame, frame_of
-from nbchat.wire.sse import EventDecoder
+from nbchat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 
-__all__ = ["ChunkDecoder", "chunk_of_completion", "read_json", "read_object", "without_surrogates"]
+__all__ = ["ChunkDecoder", "chunk_of_completion", "read_json", "read_object", "too_large", "without_surrogates"]
 
 _decode = msgspec.json.Decoder().decode
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # How deep JSON may be nested: no server needs more, and copying or writing what is deeper would exhaust Python's stack.
 _DEEPEST = 100
+# A whole number of more digits is beyond a float, whose largest is 1.8e308. In a text it may stand, and costs only time.
+_MOST_DIGITS = 308
+_TOO_MANY_DIGITS = re.compile(rb"(?<![0-9])[0-9]{%d}" % (_MOST_DIGITS + 1))
+_ALL_BUT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 # How many answers a request may have, several times over: what an index counts up to is room that a view makes.
 _MOST_CHOICES = 1024
 # After how many chunks that had nothing in common a stream is looked at again.
 _LONGEST_PAUSE = 1024
+# In bytes: how much is cut into events at once, so that what the cutting needs does not grow with what is fed.
+_WINDOW = 256 * 1024
 
 
 def without_surrogates(value: Any) -> Any:
@@ -51,6 +57,10 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _whole(text: str) -> int | None:
+    return int(text) if len(text.removeprefix("-")) <= _MOST_DIGITS else None
+
+
 def _too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(_DEEPEST):
@@ -68,28 +78,57 @@ def read_json(received: bytes) -> Any:
     """Decode JSON as servers write it.
 
     What the strict decoder refuses but a person would understand is read more gently: bad UTF-8 and lone surrogates
-    become U+FFFD; NaN, Infinity and numbers beyond a float become null.
+    become U+FFFD; NaN, Infinity and numbers beyond a float, whole ones too, become null. Whatever comes back can be
+    written as JSON again, by anybody.
 
     Raises:
         ProtocolError: It is not JSON, or it is nested too deeply (``kind`` is ``"invalid_json"``).
     """
     try:
-        value = _decode(received)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _read_gently(received) if _has_huge_number(received) else _decode(received)
+    except RecursionError:
+        raise _nested_too_deeply() from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
         value = _read_gently(received)
     # Counting brackets costs next to nothing, and nearly always tells that there is nothing to look for.
     if len(received) - len(received.translate(None, b"[{")) >= _DEEPEST and _too_deep(value):
-        raise ProtocolError("The server sent JSON that is nested too deeply to be an answer.", kind="invalid_json")
+        raise _nested_too_deeply()
     return value
+
+
+def _has_huge_number(received: bytes) -> bool:
+    """Whether there are so many digits in a row; counting them all is quicker, and mostly enough."""
+    return (
+        len(received) > _MOST_DIGITS
+        and len(received.translate(None, _ALL_BUT_DIGITS)) > _MOST_DIGITS
+        and _TOO_MANY_DIGITS.search(received) is not None
+    )
 
 
 def _read_gently(received: bytes) -> Any:
     try:
         text = received.decode("utf-8-sig", "replace")
-        return without_surrogates(json.loads(text, parse_constant=lambda _: None, parse_float=_finite))
-    except (ValueError, RecursionError):
+        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_whole)
+        return without_surrogates(value)
+    except RecursionError:
+        problem = _nested_too_deeply()
+    except ValueError:
         start = received[:80].decode("utf-8", "replace")
-    raise ProtocolError(f"The server sent something that is not JSON: {start!r}.", kind="invalid_json")
+        problem = ProtocolError(f"The server sent something that is not JSON: {start!r}.", kind="invalid_json")
+    raise problem
+
+
+def _nested_too_deeply() -> ProtocolError:
+    return ProtocolError("The server sent JSON that is nested too deeply to be an answer.", kind="invalid_json")
+
+
+def too_large(limit: int) -> ProtocolError:
+    """Make the error for an event, or for a whole body, of more than *limit* bytes."""
+    size = f"{limit / 2**20:.3g} MiB" if limit >= 2**20 else f"{limit} bytes"
+    return ProtocolError(
+        f"The server sent more than {size} in one piece.",
+        hint="That is rarely an answer: look at the endpoint, or raise max_event_bytes if it is meant to be so large.",
+    )
 
 
 def read_object(received: bytes) -> dict[str, Any]:
@@ -155,6 +194,10 @@ class ChunkDecoder:
 
     Complete means that ``[DONE]`` came, or a finish reason for every choice seen; anything else that ends is truncated.
 
+    Args:
+        max_event_bytes: How large one event may be, in bytes; what is larger ends the answer with a
+            :class:`~nbchat.errors.ProtocolError`.
+
     Attributes:
         done: Whether the answer is over and nothing that follows counts: ``[DONE]`` came, or something that is no
             chunk. :meth:`end` tells which.
@@ -169,14 +212,14 @@ class ChunkDecoder:
         "_event_frame", "_events", "_failure", "_finished", "_frame", "_nothing_yet", "_pause", "_seen", "_wait", "done",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.done = False
-        self._events = EventDecoder()
+        self._events = EventDecoder(max_event_bytes)
         self._failure: NbchatError | None = None
         self._nothing_yet = True
         self._seen: set[int] = set()
         self._finished: set[int] = set()
-        # What was the same in the last chunks: around a payload, and around a whole event.
+        # What was the same in the last chunks: around a payload, and around an event that is nothing but one.
         self._frame: Frame | None = None
         self._event_frame: Frame | None = None
         # How many chunks to read before the next look at what is the same, and before the one after that.
@@ -187,27 +230,70 @@ class ChunkDecoder:
 
         An error that comes in the same bytes waits for :meth:`end`: what had arrived before it is never lost.
         """
-        # What nearly every read of nearly every server is: one whole event that differs from the last in its text.
+        # What nearly every read of a server that is slower than we is: one whole event with another text in its frame.
         if (
             self._event_frame is not None
             and self._events.between
+            and received.find(b"\n\n") == len(received) - 2
+            and len(received) <= self._events.max_event_bytes
             and not self.done
-            and (data := self._event_frame.read(received)) is not None
+            and (data := self._event_frame.read(received[:-2])) is not None
         ):
             self._pause = 1
             return [ChatCompletionChunk(data)]
+        if len(received) <= _WINDOW:
+            return self._feed(received)
+        starts = range(0, len(received), _WINDOW)
+        return [chunk for start in starts for chunk in self._feed(received[start : start + _WINDOW])]
+
+    def _feed(self, received: bytes) -> list[ChatCompletionChunk]:
         chunks: list[ChatCompletionChunk] = []
-        for kind, payload in self._events.feed(received):
-            if self.done:
-                break
-            try:
-                data = self._read(kind, payload)
-            except NbchatError as failure:
-                self._failure, self.done = failure, True
-                break
-            if data is not None:
+        if self.done:
+            return chunks
+        events = self._events
+        received = events.unified(received)
+        if len(received) > events.max_event_bytes:
+            self._take(received, chunks)
+            return chunks
+        whole = received.split(b"\n\n")
+        rest = whole.pop()
+        frame = self._event_frame
+        for event in whole:
+            # And what nearly every event of a longer read is.
+            if frame is not None and events.between and (data := frame.read(event)) is not None:
                 chunks.append(ChatCompletionChunk(data))
+                self._pause = 1
+                continue
+            if not self._take(event + b"\n\n", chunks):
+                break
+            frame = self._event_frame
+        else:
+            self._take(rest, chunks)
         return chunks
+
+    def _take(self, received: bytes, chunks: list[ChatCompletionChunk]) -> bool:
+        """Take bytes whose line ends are unified, with nothing known about them.
+
+        Args:
+            received: The bytes.
+            chunks: Where the chunks go that they complete.
+
+        Returns:
+            Whether what follows them counts.
+        """
+        try:
+            for kind, payload in self._events.take(received):
+                data = self._read(kind, payload)
+                if data is not None:
+                    chunks.append(ChatCompletionChunk(data))
+                elif self.done:
+                    return False
+            if self._events.overflowed:
+                raise too_large(self._events.max_event_bytes)
+        except NbchatError as failure:
+            self._failure, self.done = failure, True
+            return False
+        return True
 
     def _read(self, kind: str, payload: bytes) -> dict[str, Any] | None:
         if kind == "error":
@@ -232,7 +318,7 @@ class ChunkDecoder:
         self._wait -= 1
         if self._wait == 0:
             self._frame = frame = frame_of(payload, data)
-            self._event_frame = frame.within(b"data: ", b"\n\n") if frame is not None else None
+            self._event_frame = frame.within(b"data: ") if frame is not None else None
             self._wait = self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _reported(self, payload: bytes) -> NbchatError:
