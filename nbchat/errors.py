@@ -7,14 +7,16 @@
     ├── APIConnectionError       no connection, or it broke before an answer began
     │   └── APITimeoutError      nothing came within the time allowed (``.phase`` says where)
     ├── APIStatusError           the server answered with an HTTP error status
-    │   ├── BadRequestError            400, 422
+    │   ├── BadRequestError            400, 413, 422
     │   │   └── ContextLengthError     the prompt is longer than the model's context
     │   ├── AuthenticationError        401
     │   ├── PermissionDeniedError      403
     │   ├── NotFoundError              404
     │   ├── ConflictError              409
     │   ├── RateLimitError             429
+    │   │   └── QuotaError             402, or 429 because the account's credit is used up: waiting does not help
     │   └── ServerError                5xx
+    │       └── OverloadedError        503, 529
     ├── APIError                 an error inside an answer that began well
     ├── ProtocolError            the answer is not what the API says it is
     ├── TruncatedError           the answer ended before it was complete
@@ -26,9 +28,10 @@ Foreign exceptions are translated into these where they are met, so that nothing
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
+    "QUOTA_CODES",
     "APIConnectionError",
     "APIError",
     "APIStatusError",
@@ -42,8 +45,11 @@ __all__ = [
     "Kind",
     "NbchatError",
     "NotFoundError",
+    "OverloadedError",
     "PermissionDeniedError",
+    "Phase",
     "ProtocolError",
+    "QuotaError",
     "RateLimitError",
     "ServerError",
     "TruncatedError",
@@ -64,6 +70,8 @@ Kind = Literal[
     "empty",
     "cancelled",
 ]
+
+Phase = Literal["connect", "first_byte", "between_chunks"]
 
 
 class NbchatError(Exception):
@@ -120,19 +128,34 @@ class APIConnectionError(NbchatError):
 
 
 class APITimeoutError(APIConnectionError):
-    """Nothing came within the time allowed."""
+    """Nothing came within the time allowed.
+
+    Args:
+        message: As for every error.
+        phase: What was waited for: the connection, the first byte of the answer, or the next piece of it.
+        **details: As for every error.
+    """
 
     kind: Kind = "timeout"
 
+    def __init__(self, message: str, *, phase: Phase | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.phase = phase
+
 
 class APIStatusError(NbchatError):
-    """The server refused the request with an HTTP error status."""
+    """The server refused the request with an HTTP error status.
+
+    Attributes:
+        should_retry: Whether the server says that another try makes sense; ``None`` where it does not say.
+    """
 
     kind: Kind = "status"
+    should_retry: bool | None = None
 
 
 class BadRequestError(APIStatusError):
-    """The server understood the request and will not do it as it stands (400, 422)."""
+    """The server understood the request and will not do it as it stands (400, 413, 422)."""
 
 
 class ContextLengthError(BadRequestError):
@@ -166,11 +189,22 @@ class ConflictError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """Too many requests or tokens in a time, or the quota is used up (429)."""
+    """Too many requests or tokens in a time (429)."""
+
+
+class QuotaError(RateLimitError):
+    """The account's credit or quota is used up (402, or 429 with a code that says so): waiting does not help.
+
+    A ``RateLimitError`` too, since that is what the official SDK raises here.
+    """
 
 
 class ServerError(APIStatusError):
     """The server failed (5xx)."""
+
+
+class OverloadedError(ServerError):
+    """The server has too much to do just now (503, 529)."""
 
 
 class APIError(NbchatError):
@@ -206,15 +240,25 @@ class TurnCancelled(NbchatError):
 _BY_STATUS: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
     401: AuthenticationError,
+    402: QuotaError,
     403: PermissionDeniedError,
     404: NotFoundError,
     409: ConflictError,
+    413: BadRequestError,
     422: BadRequestError,
     429: RateLimitError,
+    503: OverloadedError,
+    529: OverloadedError,
 }
 
 # The codes by which servers say "the prompt does not fit": OpenAI's, then llama.cpp's.
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+# The codes by which servers say "your credit is used up" with status 429: OpenAI's, and what compatible ones took over.
+QUOTA_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "credits_exhausted"}
+)
+# The codes of a key that is not accepted, which some servers answer with status 400.
+_KEY_CODES = frozenset({"invalid_api_key", "authentication_error", "missing_api_key"})
 
 
 def status_error(status: int, code: str | None = None) -> type[APIStatusError]:
@@ -230,6 +274,10 @@ def status_error(status: int, code: str | None = None) -> type[APIStatusError]:
     """
     if code in _CONTEXT_CODES:
         return ContextLengthError
-    if status >= 500:
-        return ServerError
-    return _BY_STATUS.get(status, APIStatusError)
+    if code in QUOTA_CODES:
+        return QuotaError
+    if code in _KEY_CODES:
+        return AuthenticationError
+    if code == "overloaded_error":
+        return OverloadedError
+    return _BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)

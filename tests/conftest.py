@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from scripted import ScriptedServer, validator
 
-from nbchat.client import endpoint
+from nbchat.client import endpoint, refusals
 from nbchat.client.config import NBChat
 
 
@@ -32,3 +32,4 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     NBChat.clear_instance()
     monkeypatch.setattr(endpoint, "_told", set())
+    monkeypatch.setattr(refusals, "_learned", {})

@@ -12,6 +12,7 @@ from nbchat.client.http import Http, Options
 from nbchat.client.stream import Stream
 from nbchat.client.timeouts import Timeout
 from nbchat.errors import ConfigurationError
+from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import ChatCompletion, ModelList
 from nbchat.wire.values import Value, plain
 
@@ -83,6 +84,11 @@ class Client:
     def base_url(self) -> str:
         """Where the API is."""
         return self.endpoint.base_url
+
+    @property
+    def rate_limits(self) -> RateLimits | None:
+        """What the server said about its limits with its last answer; ``None`` where it said nothing."""
+        return self.http.rate_limits
 
     def __enter__(self) -> Self:
         return self
@@ -202,12 +208,13 @@ def _request(
     Raises:
         ConfigurationError: The messages are no list of messages, or a header can't be sent.
     """
+    extra = fields.pop("extra_body", None) or {}
     options = Options(
         headers=SecretHeaders(fields.pop("extra_headers", None)).checked(),
         query=fields.pop("extra_query", None),
         timeout=fields.pop("timeout", None),
+        fixed=frozenset(extra),
     )
-    extra = fields.pop("extra_body", None) or {}
     if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
         raise ConfigurationError('messages is a list, such as [{"role": "user", "content": "Hi"}].')
     body = {"model": model, "messages": list(messages), "stream": stream, **fields}

@@ -12,22 +12,24 @@ from typing import Any
 import httpx
 import msgspec
 
-from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, SecretHeaders, is_local_model
-from nbchat.client.failures import broken_off, reason, refusal, translate, web_page
+from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, SecretHeaders, is_local_model, tell
+from nbchat.client.failures import broken_off, reason, refusal, told_of, translate, web_page
 from nbchat.client.pool import Pool
+from nbchat.client.refusals import Negotiation
 from nbchat.client.retry import Retrying, delay, worth_retrying
 from nbchat.client.timeouts import Timeout, phases_of
 from nbchat.errors import ConfigurationError, NbchatError, ProtocolError
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_object, without_surrogates
+from nbchat.wire.limits import RateLimits, rate_limits
 from nbchat.wire.messages import ChatCompletion, ModelList
 
 __all__ = ["Http", "Notice", "Options"]
 
-# What a request has to say before its answer begins: that it is tried again, or how far the model's download is.
+# What a request has to say before its answer begins: that it is tried again, that a field of it was refused and how it
+# is sent instead, or how far the model's download is.
 Notice = Callable[[object], None]
-
 
 # How long the end of a body is waited for when the answer is complete, in seconds: less than anybody notices, and more
 # than the few bytes take that most servers send right after.
@@ -36,12 +38,23 @@ _PATIENCE = 0.05
 
 @dataclass(frozen=True)
 class Options:
-    """How one request is sent, beside what is in it."""
+    """How one request is sent, beside what is in it.
+
+    Attributes:
+        headers: Headers of this request.
+        query: Parameters of its address.
+        timeout: As :class:`~nbchat.client.client.Client` takes it.
+        notice: Called with what is worth telling before the answer begins.
+        limits: Called with the rate limits that the answer's headers tell, when it begins.
+        fixed: Fields of the request that are sent as they stand, also where the server refuses them.
+    """
 
     headers: Mapping[str, str] = field(default_factory=SecretHeaders)
     query: Mapping[str, Any] | None = None
     timeout: Timeout = None
     notice: Notice | None = None
+    limits: Callable[[RateLimits | None], object] | None = None
+    fixed: frozenset[str] = frozenset()
 
 
 class Http:
@@ -52,6 +65,9 @@ class Http:
         timeout: As :class:`~nbchat.client.client.Client` takes it.
         max_retries: How often a request is sent again after the first time.
         headers: Headers sent with every request.
+
+    Attributes:
+        rate_limits: What the last answer's headers told of the server's limits, a refusal's too.
     """
 
     def __init__(self, endpoint: Endpoint, timeout: Timeout, max_retries: int, headers: SecretHeaders) -> None:
@@ -60,6 +76,7 @@ class Http:
         self._timeouts = phases_of(timeout)
         self._headers = headers
         self.pool = Pool()
+        self.rate_limits: RateLimits | None = None
 
     async def complete(self, body: Mapping[str, Any], options: Options) -> ChatCompletion:
         """Send a request and return the whole answer."""
@@ -95,11 +112,12 @@ class Http:
             # Undecoded where there is nothing to decode: httpx's decoding layer costs as much as our whole parse.
             parts = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
             broken: httpx.HTTPError | None = None
+            begun = False
             waits, between = response.request.extensions["timeout"], self._phases(options)["between_chunks"]
             try:
                 async for part in parts:
                     # Many servers send headers at once and then think: only now has the answer begun.
-                    waits["read"] = between
+                    waits["read"], begun = between, True
                     if chunks := decoder.feed(part):
                         yield chunks
                     if decoder.done:
@@ -110,15 +128,15 @@ class Http:
                 decoder.end()
                 await _read_out(parts)
             elif not decoder.complete:
-                raise broken_off(broken)
+                raise broken_off(broken, self.endpoint, begun=begun)
 
     async def models(self) -> ModelList:
         """Ask the server for its models."""
         async with self._answer("GET", "models", None, Options()) as response:
             return ModelList(read_object(await _read(response, self.endpoint)))
 
-    def _route(self, body: Mapping[str, Any]) -> tuple[Endpoint, bytes]:
-        """Return the endpoint that answers a request, and the request's bytes."""
+    def _route(self, body: Mapping[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
+        """Return the endpoint that answers a request, and the request with its model named."""
         endpoint = self.endpoint
         model = body.get("model") or endpoint.model
         if model is None:
@@ -128,7 +146,7 @@ class Http:
             )
         if is_local_model(model) and not endpoint.embedded:
             endpoint = Endpoint(EMBEDDED_URL)
-        return endpoint, _encode({**body, "model": model})
+        return endpoint, {**body, "model": model}
 
     def _phases(self, options: Options) -> dict[str, float | None]:
         return self._timeouts if options.timeout is None else phases_of(options.timeout)
@@ -138,7 +156,11 @@ class Http:
         self, method: str, path: str, body: Mapping[str, Any] | None, options: Options
     ) -> AsyncIterator[httpx.Response]:
         """Send a request, again where that may help, and open the answer; it is closed however its use ends."""
-        endpoint, content = (self.endpoint, None) if body is None else self._route(body)
+        endpoint, content, asked = self.endpoint, None, None
+        if body is not None:
+            endpoint, body = self._route(body)
+            asked = Negotiation(endpoint.base_url, body, options.fixed)
+            content = _encode(asked.body)
         phases = self._phases(options)
         pool = await self.pool.open()
         attempt = 0
@@ -148,20 +170,46 @@ class Http:
                 pool, method, f"{endpoint.base_url}/{path}", endpoint, content=content, options=options
             )
             request.extensions["timeout"] = httpx.Timeout(phases["first_byte"], connect=phases["connect"]).as_dict()
-            answer = await _attempt(pool, request, endpoint)
+            answer = await self._attempt(pool, request, endpoint)
             if isinstance(answer, httpx.Response):
                 break
+            if asked is not None and asked.concede(answer):
+                content, attempt = _encode(asked.body), attempt - 1
+                continue
             again = attempt <= self.max_retries and worth_retrying(answer)
             pause = delay(attempt, answer.retry_after) if again else None
             if pause is None:
-                raise answer
+                raise answer if asked is None else asked.cause(answer)
             if options.notice:
                 options.notice(Retrying(answer, pause, attempt, self.max_retries))
             await asyncio.sleep(pause)
+        for change in asked.accepted() if asked is not None else ():
+            (options.notice or _tell)(change)
+        if options.limits:
+            options.limits(self.rate_limits)
         try:
             yield answer
+        except NbchatError as error:
+            told_of(error, answer)
+            raise
         finally:
             await answer.aclose()
+
+    async def _attempt(
+        self, pool: httpx.AsyncClient, request: httpx.Request, endpoint: Endpoint
+    ) -> httpx.Response | NbchatError:
+        """Send once: an open answer with status 200, or what went wrong."""
+        try:
+            response = await pool.send(request, stream=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:
+            return translate(problem, endpoint, request)
+        self.rate_limits = rate_limits(response.headers)
+        if response.is_success:
+            return response
+        try:
+            return await refusal(response, endpoint)
+        finally:
+            await response.aclose()
 
     def _request(
         self,
@@ -197,19 +245,8 @@ class Http:
         raise ConfigurationError(f"No request to {endpoint.name} can be made of this: {why}.")
 
 
-async def _attempt(pool: httpx.AsyncClient, request: httpx.Request, endpoint: Endpoint) -> httpx.Response | NbchatError:
-    """Send once: an open answer with status 200, or what went wrong."""
-    try:
-        response = await pool.send(request, stream=True)
-        if response.is_success:
-            return response
-        try:
-            body = await response.aread()
-        finally:
-            await response.aclose()
-    except (httpx.HTTPError, httpx.InvalidURL) as problem:
-        return translate(problem, endpoint, "for the first byte of the answer")
-    return refusal(response, body, endpoint)
+def _tell(notice: object) -> None:
+    tell(f"nbchat: {notice}.")
 
 
 async def _read_out(parts: AsyncIterator[bytes]) -> None:
@@ -227,7 +264,7 @@ async def _read(response: httpx.Response, endpoint: Endpoint) -> bytes:
     try:
         return await response.aread()
     except httpx.HTTPError as problem:
-        failure = broken_off(problem)
+        failure = broken_off(problem, endpoint, begun=False)
     raise failure
 
 

@@ -38,11 +38,13 @@ def notes(turn: Turn) -> list[str]:
     elif completion is not None:
         reasons = {choice.finish_reason for choice in completion.choices if choice.finish_reason not in (None, "stop")}
         said += sorted(ended_because(reason) for reason in reasons)
+    if turn.left_out is not None and completion is not None:
+        said.append(str(turn.left_out))
     asked = turn.asked.parameters.get("model")
     by_default = turn.endpoint is not None and not turn.endpoint.chosen
     if completion is not None and by_default and asked and not is_local_model(asked):
         said.append(f"answered by {_word(completion.model)}, not {asked}")
-    return said
+    return said + [_word(remark) for remark in turn.remarks]
 
 
 def ended_because(reason: str | None) -> str:
@@ -146,6 +148,8 @@ def _record(turn: Turn, session: str | None) -> dict[str, Any]:
             ],
             "usage": completion.usage.to_dict() if completion.usage else None,
         }
+    if turn.left_out is not None:
+        record["left_out"] = turn.left_out.turns
     if turn.error is not None:
         record["error"] = str(turn.error)
     # A question may hold half a character, such as a file name that is no UTF-8; a notebook's message can't.

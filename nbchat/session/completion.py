@@ -9,6 +9,7 @@ from nbchat.client.endpoint import Endpoint
 from nbchat.session.code import code_blocks
 from nbchat.session.markdown import safe_markdown
 from nbchat.session.pricing import price
+from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import ChatCompletion, Choice, Message, ToolCall, Usage, content_text
 
 __all__ = ["Completion"]
@@ -21,16 +22,24 @@ class Completion:
         answer: The answer as the API gives it.
         endpoint: The server it came from.
         choice: Which of its choices is the reply.
+        rate_limits: What the answer's headers told of the server's limits.
+
+    Attributes:
+        rate_limits: What the server said about its limits with this answer (``.requests``, ``.tokens``); ``None`` where it
+            said nothing. It is about that moment, and not saved with the answer.
 
     Example:
         >>> completion = chat.send("What's Python?")  # doctest: +SKIP
         >>> completion.text, completion.usage.total_tokens  # doctest: +SKIP
     """
 
-    def __init__(self, answer: ChatCompletion, endpoint: Endpoint, choice: int = 0) -> None:
+    def __init__(
+        self, answer: ChatCompletion, endpoint: Endpoint, choice: int = 0, *, rate_limits: RateLimits | None = None
+    ) -> None:
         self._answer = answer
         self._endpoint = endpoint
         self._index = choice
+        self.rate_limits = rate_limits
 
     @property
     def choices(self) -> list[Choice]:

@@ -12,6 +12,7 @@ from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, is_local_model
 from nbchat.client.http import Options
+from nbchat.client.refusals import Adjusted
 from nbchat.errors import ConfigurationError, ContextLengthError, EmptyAnswerError, NbchatError
 from nbchat.session.completion import Completion
 from nbchat.session.context import limits
@@ -128,7 +129,11 @@ class Runner:
                 return
 
     async def _send(self, turn: Turn, accumulator: Accumulator, client: Client, body: dict[str, Any]) -> None:
-        options = Options(notice=lambda notice: self._notice(turn, notice))
+        options = Options(
+            notice=lambda notice: self._notice(turn, notice),
+            limits=turn.limited,
+            fixed=frozenset(turn.asked.parameters.get("extra_body") or ()),
+        )
         if turn.asked.streamed:
             async for chunks in client.http.stream(body, options):
                 self._add(turn, accumulator, chunks)
@@ -151,7 +156,10 @@ class Runner:
             self._events.emit(TextAdded(turn, tuple(pieces)))
 
     def _notice(self, turn: Turn, notice: object) -> None:
-        turn.notice = str(notice)
+        if isinstance(notice, Adjusted):  # of the answer, not of the waiting for it: said below it, where it stays
+            turn.remarks.append(str(notice))
+        else:
+            turn.notice = str(notice)
         self._events.emit(TurnNoticed(turn, notice))
 
     def _settle(self, turn: Turn, parent: str | None) -> None:

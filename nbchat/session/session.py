@@ -25,6 +25,7 @@ from nbchat.session.prompt import Prompt, question_of
 from nbchat.session.request import first_cut
 from nbchat.session.run import Runner, receiver_of
 from nbchat.session.turn import Asked, Turn
+from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import Usage
 
 __all__ = ["Prompt", "Session"]
@@ -345,6 +346,11 @@ class Session:
     def endpoint(self) -> Endpoint:
         """The server that answers the next turn."""
         return Endpoint(EMBEDDED_URL, model="local") if is_local_model(self.parameters.model) else self.client.endpoint
+
+    @property
+    def rate_limits(self) -> RateLimits | None:
+        """What the server said about its limits with its last answer; ``None`` where it said nothing."""
+        return self.client.rate_limits
 
     @property
     def usage(self) -> Usage:

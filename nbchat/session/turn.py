@@ -10,13 +10,14 @@ from types import EllipsisType
 from typing import Any, Literal
 
 from nbchat.client import portal
-from nbchat.client.endpoint import Endpoint
+from nbchat.client.endpoint import Endpoint, tell
 from nbchat.client.feed import Feed
 from nbchat.errors import NbchatError, TurnCancelled
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, LeftOut
 from nbchat.session.conversation import new_id
 from nbchat.wire.accumulator import Accumulator, Piece
+from nbchat.wire.limits import RateLimits
 
 __all__ = ["Asked", "Turn"]
 
@@ -57,6 +58,8 @@ class Turn:
         error: What went wrong, when it failed.
         left_out: The turns that its request did without, to fit the model's context; ``None`` for none.
         notice: One line about what goes on while no text comes: a retry, a download.
+        remarks: What is to be said below the answer: that a field of the request was refused, and what was sent instead.
+        rate_limits: What the server said about its limits when it began to answer; ``None`` where it said nothing.
         created: When it was asked, in seconds since 1970.
         first_text: When the first piece came, in the same seconds; ``None`` before.
         ended: When it ended, in the same seconds; ``None`` before.
@@ -74,6 +77,9 @@ class Turn:
         self.error: NbchatError | None = None
         self.created = time.time()
         self.notice = ""
+        self.remarks: list[str] = []
+        self._remarked = 0
+        self.rate_limits: RateLimits | None = None
         self.left_out: LeftOut | None = None
         self.first_text: float | None = None
         self.ended: float | None = None
@@ -104,7 +110,7 @@ class Turn:
             return self._final
         if self._endpoint is None or not self._accumulator.started:
             return None
-        return Completion(self._accumulator.completion(), self._endpoint)
+        return Completion(self._accumulator.completion(), self._endpoint, rate_limits=self.rate_limits)
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -206,6 +212,10 @@ class Turn:
         return completion
 
     def _raise_failure(self) -> None:
+        # Whoever waits in Python has no line below the answer: they are told once, on stderr.
+        untold, self._remarked = self.remarks[self._remarked :], len(self.remarks)
+        for remark in untold:
+            tell(f"nbchat: {remark}.")
         if self.error is not None:
             raise self.error
 
@@ -225,6 +235,10 @@ class Turn:
         self._endpoint = endpoint
         self.status = "running"
 
+    def limited(self, limits: RateLimits | None) -> None:
+        """Note what the server says about its limits."""
+        self.rate_limits = limits
+
     def add(self, accumulated: Accumulator, pieces: list[Piece]) -> None:
         """Take over what one read held."""
         self._accumulator = accumulated
@@ -239,7 +253,7 @@ class Turn:
         self.error = error
         self.ended = time.time()
         if self._endpoint is not None and (status == "done" or self._accumulator.started):
-            self._final = Completion(self._accumulator.completion(), self._endpoint)
+            self._final = Completion(self._accumulator.completion(), self._endpoint, rate_limits=self.rate_limits)
 
     def settle(self) -> None:
         """Let everybody who waits go on."""

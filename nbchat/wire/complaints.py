@@ -17,6 +17,10 @@ __all__ = ["api_error", "read_error"]
 # in a notebook's message.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Gemini and xAI answer a wrong key with status 400 and no code for it.
+_WRONG_KEY = re.compile(
+    r"(?:incorrect|invalid|wrong) api key|api key (?:is )?(?:not valid|invalid|expired)", re.IGNORECASE
+)
 # How much of a server's own words an error repeats, in characters: a sentence, not a page.
 _WORDS_LIMIT = 500
 # Of a list of complaints the first few tell enough.
@@ -170,7 +174,8 @@ def read_error(
     overflow = overflow_of(complaint.message, status=status, codes=(complaint.code,), body=said)
     if overflow is not None:
         return _too_long(overflow, sentence, complaint, status=status)
-    return status_error(status, complaint.code)(
+    code = "invalid_api_key" if status == 400 and _WRONG_KEY.search(words) else complaint.code
+    return status_error(status, code)(
         sentence,
         status=status,
         code=complaint.code,
