@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from traitlets import CInt, Dict, Enum, Float, Unicode, Union
+from traitlets import Bool, CInt, Dict, Enum, Float, Unicode, Union
 from traitlets.config import Application, SingletonConfigurable
 
 __all__ = ["NBChat", "settings"]
@@ -39,6 +39,7 @@ class NBChat(SingletonConfigurable):
             c.NBChat.base_url = "http://cluster:8000/v1"
             c.NBChat.model = "llama-3.3-70b"
             c.NBChat.parameters = {"temperature": 0.2}
+            c.NBChat.endpoints = {"groq": {"base_url": "https://api.groq.com/openai/v1", "api_key_env": "GROQ_API_KEY"}}
     """
 
     base_url = Unicode(None, allow_none=True, help="Where the API is, such as http://cluster:8000/v1.").tag(config=True)
@@ -54,6 +55,15 @@ class NBChat(SingletonConfigurable):
     ).tag(config=True)
     parameters = _Literals(help="Request fields of new sessions, such as {'temperature': 0.2}.").tag(config=True)
     headers = Dict(help="Headers sent with every request to base_url.").tag(config=True)
+    verify = Union(
+        [Bool(), Unicode()],
+        default_value=True,
+        help="Whether certificates are checked; or the file, or folder, of the authorities that sign them.",
+    ).tag(config=True)
+    endpoints = _Literals(
+        help="Further endpoints by name, asked as model='NAME/MODEL': dicts of base_url, api_key_env, model, headers, "
+        "verify, timeout, max_retries, api_version, auth."
+    ).tag(config=True)
     timeout = Union(
         [Float(), _Literals()],
         default_value=None,
