@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Self, overload
 
 from nbchat.client import portal
-from nbchat.client.config import settings
-from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, default_notice, resolve, tell
+from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, Verify, default_notice, resolve, tell
 from nbchat.client.http import Http, Options
 from nbchat.client.stream import Stream
 from nbchat.client.timeouts import Timeout
@@ -33,7 +33,13 @@ class Client:
             ``first_byte`` (600) and ``between_chunks`` (120); or an :class:`httpx.Timeout`.
         max_retries: How often a request is sent again, after the first time, when it fails in a way that may pass
             (default 2).
-        headers: Headers sent with every request.
+        headers: Headers sent with every request to that server.
+        verify: How that server's certificate is checked: ``True`` as ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` say, else
+            against the public authorities; the path of a file or folder of authorities; an :class:`ssl.SSLContext`;
+            ``False`` not at all, which is told once. ``None`` for the configured way.
+
+    Models that name another endpoint (``"groq/llama-3.3-70b"``) are asked there, with the address, key, headers and
+    ``verify`` of that endpoint; *timeout* and *max_retries* hold for them too.
 
     Raises:
         ConfigurationError: The address or a timeout is not one.
@@ -53,21 +59,17 @@ class Client:
         timeout: Timeout = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
+        verify: Verify | None = None,
     ) -> None:
         # First of all the secrets go under cover: whatever raises below shows its locals in some tracebacks.
         api_key = Secret(api_key) if isinstance(api_key, str) else api_key
         headers = SecretHeaders(headers)
-        configured = settings()
         endpoint = resolve(base_url, api_key)
-        if not headers and endpoint.base_url == (configured.base_url or "").rstrip("/"):
-            headers = SecretHeaders(configured.headers)
-        headers.checked()
-        self.http = Http(
-            endpoint,
-            configured.timeout if timeout is None else timeout,
-            configured.max_retries if max_retries is None else max_retries,
-            headers,
-        )
+        if headers:
+            endpoint = replace(endpoint, headers=headers.checked())
+        if verify is not None:
+            endpoint = replace(endpoint, verify=verify)
+        self.http = Http(endpoint, timeout, max_retries)
         self.chat = Chat(self.http)
         self.models = Models(self.http)
 
@@ -98,11 +100,11 @@ class Client:
 
     def close(self) -> None:
         """Close the connections. A client that is used again opens new ones."""
-        portal.run(self.http.pool.close())
+        portal.run(self.http.close())
 
     async def aclose(self) -> None:
         """Close the connections, from async code."""
-        await portal.run_from_anywhere(self.http.pool.close())
+        await portal.run_from_anywhere(self.http.close())
 
     def warm_up(self) -> None:
         """Load certificates and make the connection pool in the background, so that the first question need not."""
@@ -137,7 +139,8 @@ class Completions:
 
         Args:
             messages: The conversation, in the API's shape. Messages of earlier answers may be put in as they are.
-            model: The model's name; ``"local"`` and ``"local:PATH.gguf"`` are the embedded model and any GGUF file.
+            model: The model's name; ``"local"`` and ``"local:PATH.gguf"`` are the embedded model and any GGUF file,
+                ``"NAME/MODEL"`` a model of the endpoint of that name.
             stream: Whether to return a :class:`Stream` of chunks.
             **fields: Every other field of the request. ``None`` means "not sent". As in the official SDK,
                 ``extra_body`` is merged into the request last, ``extra_headers`` and ``extra_query`` go with it, and

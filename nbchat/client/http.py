@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import msgspec
 
-from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, SecretHeaders, is_local_model, tell
+from nbchat.client.config import settings
+from nbchat.client.endpoint import Endpoint, SecretHeaders, Verify, route, tell
 from nbchat.client.failures import broken_off, reason, refusal, told_of, translate, web_page
 from nbchat.client.pool import Pool
+from nbchat.client.redirects import send
 from nbchat.client.refusals import Negotiation
 from nbchat.client.retry import Retrying, delay, worth_retrying
 from nbchat.client.timeouts import Timeout, phases_of
@@ -61,27 +63,28 @@ class Http:
     """Sends the requests of one client.
 
     Args:
-        endpoint: The server, and the key that belongs to it.
-        timeout: As :class:`~nbchat.client.client.Client` takes it.
-        max_retries: How often a request is sent again after the first time.
-        headers: Headers sent with every request.
+        endpoint: The server that answers for models which name no other, and the key that belongs to it.
+        timeout: As :class:`~nbchat.client.client.Client` takes it; ``None`` for the endpoint's, else the configured one.
+        max_retries: How often a request is sent again after the first time; ``None`` likewise.
 
     Attributes:
         rate_limits: What the last answer's headers told of the server's limits, a refusal's too.
     """
 
-    def __init__(self, endpoint: Endpoint, timeout: Timeout, max_retries: int, headers: SecretHeaders) -> None:
+    def __init__(self, endpoint: Endpoint, timeout: Timeout = None, max_retries: int | None = None) -> None:
         self.endpoint = endpoint
-        self.max_retries = max_retries
-        self._timeouts = phases_of(timeout)
-        self._headers = headers
-        self.pool = Pool()
+        self._timeout = timeout
+        self._max_retries = max_retries
+        self.phases(endpoint)  # a time that is none is said now
+        # One for each way to check certificates; each keeps the connections to its servers apart by itself.
+        self._pools: dict[Verify, Pool] = {}
+        self.pool = self._pool(endpoint)
         self.rate_limits: RateLimits | None = None
 
     async def complete(self, body: Mapping[str, Any], options: Options) -> ChatCompletion:
         """Send a request and return the whole answer."""
         async with self._answer("POST", "chat/completions", body, options) as response:
-            content = await _read(response, self.endpoint)
+            content = await _read(response)
             if "event-stream" not in response.headers.get("content-type", ""):
                 return _completion(read_object(content))
         decoder, accumulator = ChunkDecoder(), Accumulator()
@@ -102,18 +105,22 @@ class Http:
         """
         async with self._answer("POST", "chat/completions", body, options) as response:
             opened()
+            endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
             kind = response.headers.get("content-type", "")
             if "json" in kind:  # a server that does not stream, although asked to
-                yield [chunk_of_completion(read_object(await _read(response, self.endpoint)))]
+                yield [chunk_of_completion(read_object(await _read(response)))]
                 return
             if "html" in kind:
-                raise web_page(self.endpoint)
+                raise web_page(endpoint)
             decoder = ChunkDecoder()
             # Undecoded where there is nothing to decode: httpx's decoding layer costs as much as our whole parse.
             parts = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
             broken: httpx.HTTPError | None = None
             begun = False
-            waits, between = response.request.extensions["timeout"], self._phases(options)["between_chunks"]
+            waits, between = (
+                response.request.extensions["timeout"],
+                self.phases(endpoint, options.timeout)["between_chunks"],
+            )
             try:
                 async for part in parts:
                     # Many servers send headers at once and then think: only now has the answer begun.
@@ -128,47 +135,73 @@ class Http:
                 decoder.end()
                 await _read_out(parts)
             elif not decoder.complete:
-                raise broken_off(broken, self.endpoint, begun=begun)
+                raise broken_off(broken, endpoint, begun=begun)
 
-    async def models(self) -> ModelList:
-        """Ask the server for its models."""
-        async with self._answer("GET", "models", None, Options()) as response:
-            return ModelList(read_object(await _read(response, self.endpoint)))
+    async def models(self, endpoint: Endpoint | None = None, options: Options | None = None) -> ModelList:
+        """Ask a server for its models: the default one, or another."""
+        async with self._answer("GET", "models", None, options or Options(), endpoint) as response:
+            return ModelList(read_object(await _read(response)))
 
     def _route(self, body: Mapping[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
-        """Return the endpoint that answers a request, and the request with its model named."""
-        endpoint = self.endpoint
-        model = body.get("model") or endpoint.model
+        """Return the endpoint that answers a request, and the request with the name that its model has there."""
+        endpoint, model = route(self.endpoint, body.get("model"))
         if model is None:
             raise ConfigurationError(
                 f"No model is named for {endpoint.name}.",
                 hint='Name one, as in model="…"; client.models.list() shows them.',
             )
-        if is_local_model(model) and not endpoint.embedded:
-            endpoint = Endpoint(EMBEDDED_URL)
         return endpoint, {**body, "model": model}
 
-    def _phases(self, options: Options) -> dict[str, float | None]:
-        return self._timeouts if options.timeout is None else phases_of(options.timeout)
+    def _pool(self, endpoint: Endpoint) -> Pool:
+        if endpoint.embedded:
+            return self.pool if self._pools else self._pools.setdefault(True, Pool())
+        if endpoint.verify not in self._pools:
+            self._pools[endpoint.verify] = Pool(endpoint.verify)
+        return self._pools[endpoint.verify]
+
+    async def close(self) -> None:
+        """Close all connections. The next request opens new ones."""
+        for pool in list(self._pools.values()):
+            await pool.close()
+
+    def phases(self, endpoint: Endpoint, timeout: Timeout = None) -> dict[str, float | None]:
+        """Return the seconds to wait for a server in each phase; *timeout* is that of one request."""
+        for given in (timeout, self._timeout, endpoint.timeout):
+            if given is not None:
+                return phases_of(given)
+        return phases_of(settings().timeout)
+
+    def max_retries(self, endpoint: Endpoint) -> int:
+        """Return how often a request to a server is sent again after the first time."""
+        for given in (self._max_retries, endpoint.max_retries):
+            if given is not None:
+                return given
+        return int(settings().max_retries)
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, path: str, body: Mapping[str, Any] | None, options: Options
+        self, method: str, path: str, body: Mapping[str, Any] | None, options: Options, endpoint: Endpoint | None = None
     ) -> AsyncIterator[httpx.Response]:
         """Send a request, again where that may help, and open the answer; it is closed however its use ends."""
-        endpoint, content, asked = self.endpoint, None, None
+        endpoint, content, asked = endpoint or self.endpoint, None, None
         if body is not None:
             endpoint, body = self._route(body)
             asked = Negotiation(endpoint.base_url, body, options.fixed)
             content = _encode(asked.body)
-        phases = self._phases(options)
-        pool = await self.pool.open()
+        phases, retries = self.phases(endpoint, options.timeout), self.max_retries(endpoint)
+        pool = await self._pool(endpoint).open()
         attempt = 0
         while True:
             attempt += 1
             request = self._request(
-                pool, method, f"{endpoint.base_url}/{path}", endpoint, content=content, options=options
+                pool,
+                method,
+                endpoint.url(path, asked.body["model"] if asked else None),
+                endpoint,
+                content=content,
+                options=options,
             )
+            request.extensions["nbchat.endpoint"] = endpoint
             request.extensions["timeout"] = httpx.Timeout(phases["first_byte"], connect=phases["connect"]).as_dict()
             answer = await self._attempt(pool, request, endpoint)
             if isinstance(answer, httpx.Response):
@@ -176,12 +209,12 @@ class Http:
             if asked is not None and asked.concede(answer):
                 content, attempt = _encode(asked.body), attempt - 1
                 continue
-            again = attempt <= self.max_retries and worth_retrying(answer)
+            again = attempt <= retries and worth_retrying(answer)
             pause = delay(attempt, answer.retry_after) if again else None
             if pause is None:
                 raise answer if asked is None else asked.cause(answer)
             if options.notice:
-                options.notice(Retrying(answer, pause, attempt, self.max_retries))
+                options.notice(Retrying(answer, pause, attempt, retries))
             await asyncio.sleep(pause)
         for change in asked.accepted() if asked is not None else ():
             (options.notice or _tell)(change)
@@ -200,7 +233,7 @@ class Http:
     ) -> httpx.Response | NbchatError:
         """Send once: an open answer with status 200, or what went wrong."""
         try:
-            response = await pool.send(request, stream=True)
+            response = await send(pool, request, endpoint)
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             return translate(problem, endpoint, request)
         self.rate_limits = rate_limits(response.headers)
@@ -229,17 +262,21 @@ class Http:
         try:
             request = pool.build_request(
                 method,
-                url,
+                httpx.URL(url).copy_merge_params(options.query) if options.query else url,
                 content=content,
-                params=options.query,
-                headers={"Content-Type": "application/json", **self._headers, **options.headers},
+                headers={"Content-Type": "application/json", **endpoint.headers, **options.headers},
                 extensions={"nbchat.progress": options.notice} if options.notice else {},
             )
         except (httpx.InvalidURL, TypeError, ValueError, AttributeError) as problem:
             why = reason(problem)
         else:
-            if endpoint.api_key is not None and "authorization" not in request.headers:
-                request.headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
+            if "authorization" not in request.headers and "api-key" not in request.headers:
+                if endpoint.key_missing:
+                    raise ConfigurationError(
+                        f"There is no key for {endpoint.label}: {endpoint.key_missing} is not set.",
+                        hint="Set that environment variable.",
+                    )
+                request.headers.update(endpoint.credentials())
             return request
         # Out here, so that the frames of httpx, which hold the headers, are not in the traceback.
         raise ConfigurationError(f"No request to {endpoint.name} can be made of this: {why}.")
@@ -257,8 +294,9 @@ async def _read_out(parts: AsyncIterator[bytes]) -> None:
                 pass
 
 
-async def _read(response: httpx.Response, endpoint: Endpoint) -> bytes:
+async def _read(response: httpx.Response) -> bytes:
     """Read a whole body that is meant to be JSON or events."""
+    endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
     if "html" in response.headers.get("content-type", ""):
         raise web_page(endpoint)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import threading
 import weakref
 from collections.abc import Callable
@@ -14,7 +13,10 @@ from typing import Any
 import httpx
 
 from nbchat.client import portal
+from nbchat.client.endpoint import Verify
+from nbchat.client.tls import tls_context
 from nbchat.embedded.transport import EmbeddedTransport
+from nbchat.errors import ConfigurationError
 
 __all__ = ["Pool"]
 
@@ -22,14 +24,15 @@ __all__ = ["Pool"]
 class _WhenNeeded(httpx.AsyncBaseTransport):
     """The way to a server, prepared by the first request that takes it: the embedded model needs none of it."""
 
-    def __init__(self, proxy: httpx.Proxy | None = None) -> None:
+    def __init__(self, verify: Verify, proxy: httpx.Proxy | None = None) -> None:
+        self._verify = verify
         self._proxy = proxy
         self._prepared: httpx.AsyncBaseTransport | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._prepared is None:
             # aiohttp and the certificates take some 300 ms to load: not on the thread that all streams share.
-            make = await asyncio.get_running_loop().run_in_executor(None, _preparation)
+            make = await asyncio.get_running_loop().run_in_executor(None, _preparation, self._verify)
             self._prepared = self._prepared or make(self._proxy)  # type: ignore[redundant-expr]  # two may have waited
         return await self._prepared.handle_async_request(request)
 
@@ -38,11 +41,11 @@ class _WhenNeeded(httpx.AsyncBaseTransport):
             await self._prepared.aclose()
 
 
-def _preparation() -> Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]:
+def _preparation(verify: Verify) -> Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]:
     # Here and not above: it is dear, and not everybody's.
     from nbchat.client.transport import FastTransport
 
-    return partial(FastTransport, _tls())
+    return partial(FastTransport, tls_context(verify))
 
 
 class _Connections(httpx.AsyncClient):
@@ -50,19 +53,42 @@ class _Connections(httpx.AsyncClient):
 
     # These two are where httpx itself tells the ways apart: with a transport given as an argument it would no longer look
     # for proxies in the environment.
-    def _init_transport(self, **_: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
-        return _WhenNeeded()
+    def _init_transport(self, *, verify: Verify, **_: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
+        return _WhenNeeded(verify)
 
     def _init_proxy_transport(self, proxy: httpx.Proxy, **options: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]
         if proxy.url.scheme in ("http", "https"):
-            return _WhenNeeded(proxy)
-        return super()._init_proxy_transport(proxy, **{**options, "verify": _tls()})
+            return _WhenNeeded(options["verify"], proxy)
+        return super()._init_proxy_transport(proxy, **{**options, "verify": tls_context(options["verify"])})
+
+
+def _connections(verify: Verify) -> httpx.AsyncClient:
+    """Make the client; through the proxies of the environment, as httpx finds them.
+
+    Raises:
+        ConfigurationError: A proxy can't be used.
+    """
+    try:
+        return _Connections(verify=verify, mounts={"llama://": EmbeddedTransport()})  # type: ignore[arg-type]  # ours to read
+    except ImportError:
+        why = "a SOCKS proxy needs the package socksio"
+    except (ValueError, httpx.InvalidURL):  # its words may hold the password that the address does
+        why = "the address of a proxy is not one"
+    raise ConfigurationError(
+        f"No connection can be made: {why}.",
+        hint="HTTP_PROXY, HTTPS_PROXY and ALL_PROXY name proxies; hosts in NO_PROXY are reached without one.",
+    )
 
 
 class Pool:
-    """Keeps connections, so that a question need not open one of its own."""
+    """Keeps connections, so that a question need not open one of its own.
 
-    def __init__(self) -> None:
+    Args:
+        verify: How certificates are checked, as :func:`~nbchat.client.tls.tls_context` takes it.
+    """
+
+    def __init__(self, verify: Verify = True) -> None:
+        self._verify = verify
         self._client: httpx.AsyncClient | None = None
         self._process = os.getpid()
         self._inherited: httpx.AsyncClient | None = None
@@ -86,7 +112,7 @@ class Pool:
     def _make(self) -> None:
         with self._opening:
             if self._client is None:
-                self._client = _Connections(mounts={"llama://": EmbeddedTransport()})
+                self._client = _connections(self._verify)
                 # A client that is dropped takes its idle connections along.
                 weakref.finalize(self, _close_later, self._client).atexit = False
                 _pools.add(self)
@@ -94,7 +120,7 @@ class Pool:
     async def warm_up(self) -> None:
         """Load what the first request to a server needs, so that it need not wait for that."""
         await self.open()
-        await asyncio.get_running_loop().run_in_executor(None, _preparation)
+        await asyncio.get_running_loop().run_in_executor(None, _preparation, self._verify)
 
     async def close(self) -> None:
         """Close all connections. The next request opens new ones."""
@@ -118,15 +144,3 @@ portal.before_exit(_close_all)
 def _close_later(pool: httpx.AsyncClient) -> None:
     """Close a pool where it lives: on the I/O thread."""
     portal.call_soon(lambda: asyncio.ensure_future(pool.aclose()))
-
-
-_tls_lock = threading.Lock()
-_tls_contexts: list[ssl.SSLContext] = []
-
-
-def _tls() -> ssl.SSLContext:
-    """Return the TLS settings that all clients share: loading the certificates is what makes a first client slow."""
-    with _tls_lock:
-        if not _tls_contexts:
-            _tls_contexts.append(httpx.create_ssl_context())
-        return _tls_contexts[0]
