@@ -51,7 +51,6 @@ class Wire:
         tries: Which time the same question is asked, from 1.
         request: The request that is being answered.
         over: Whether the server has closed the connection.
-        ended: Whether all of an answer was sent, so that the connection may serve the next question.
     """
 
     def __init__(self, connection: socket.socket, request: Request, tries: int) -> None:
@@ -59,7 +58,6 @@ class Wire:
         self.request = request
         self.tries = tries
         self.over = False
-        self.ended = False
 
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -74,7 +72,7 @@ class Wire:
         self.chunks(*pieces)
 
     def end(self) -> None:
-        self.ended = True
+        self.request.ended = True
         self.send(b"0\r\n\r\n")
 
     def answer(self) -> None:
@@ -87,9 +85,10 @@ class Wire:
 
     def whole(self, status: int, body: Any, **headers: str) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        fields = {"content-type": "application/json", "content-length": str(len(content)), **headers}
-        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
-        self.ended = True
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = {"content-type": "application/json", "content-length": str(len(content)), **given}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.request.ended = True
         self.send(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + content)
 
     def wait(self) -> None:
@@ -235,7 +234,7 @@ def _typed(content_type: str, body: bytes) -> Serve:
 
 
 def _no_content(wire: Wire) -> None:
-    wire.ended = True
+    wire.request.ended = True
     wire.send(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
@@ -359,7 +358,7 @@ FAULTS: dict[str, Fault] = {
     "broken-event": Fault(_streamed(HELLO, b'data: {"choices": [{]\n\n'), kind="invalid_json", kept="Hello"),
     "not-a-chunk": Fault(_streamed(HELLO, b"data: [1, 2]\n\n"), kind="invalid_chunk", kept="Hello"),
     "bad-gzip": Fault(_compressed(b"gzip", lambda data: b"\x1f\x8b" + data), kind="invalid_json", says="compress"),
-    "brotli-unasked": Fault(_compressed(b"br", lambda data: data), kind="invalid_json", says="br"),
+    "brotli-unasked": Fault(_compressed(b"br", lambda data: data), kind="not_sse", says="br"),
     # ---- silence
     "stall-before-headers": Fault(Wire.wait, kind="timeout"),
     "stall-in-headers": Fault(_each(_raw(b"HTTP/1.1 200 OK\r\ncontent-ty"), Wire.wait), kind="timeout"),
@@ -465,10 +464,7 @@ class FaultyServer:
                     self.requests.append(request)
                     self._tries[request.body] += 1
                 wire = Wire(handler.connection, request, self._tries[request.body])
-                try:
-                    FAULTS[request.json["model"]].serve(wire)
-                finally:
-                    request.ended = wire.ended
+                FAULTS[request.json["model"]].serve(wire)
                 if wire.over:
                     break
         except (OSError, Gone):

@@ -7,12 +7,16 @@ a proxy, decoding, cookies, redirects and every exception that leaves here are h
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
@@ -24,29 +28,33 @@ _BUFFER = 2**17
 _LONGEST_HEADER = 2**16
 # In seconds; how long an idle connection is kept for the next question.
 _KEPT = 30.0
-# As httpx has them, from the most to the least telling.
-_MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
-    (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
-    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
-    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
-    (aiohttp.ClientConnectorError, httpx.ConnectError),
-    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
-    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
-    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
-    (HttpProcessingError, httpx.RemoteProtocolError),
-    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
-    (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol),
-    (aiohttp.ClientError, httpx.ReadError),
-    (TimeoutError, httpx.ConnectTimeout),
-    (OSError, httpx.ReadError),
+# What aiohttp's exceptions are in httpx's words, from the most to the least telling; and in ours, where theirs are meant
+# for whoever writes an HTTP library.
+_MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, ""),
+    (aiohttp.ServerTimeoutError, httpx.ReadTimeout, ""),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError, ""),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError, ""),
+    (aiohttp.ClientConnectorError, httpx.ConnectError, ""),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError, "the server closed the connection before the end"),
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError, "the server closed the connection without an answer"),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError, "what the server sent is not HTTP"),
+    (HttpProcessingError, httpx.RemoteProtocolError, "what the server sent is not HTTP"),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol, ""),
+    (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol, ""),
+    (aiohttp.ClientError, httpx.ReadError, ""),
+    (TimeoutError, httpx.ConnectTimeout, ""),
+    (OSError, httpx.ReadError, ""),
 )
 
 
 def _as_httpx(problem: Exception, request: httpx.Request) -> httpx.TransportError:
     """Return an exception of aiohttp's as httpx would have raised it."""
-    meaning = next((ours for theirs, ours in _MEANINGS if isinstance(problem, theirs)), httpx.TransportError)
-    return meaning(str(problem) or type(problem).__name__, request=request)
+    meaning, words = next(
+        ((meaning, words) for kind, meaning, words in _MEANINGS if isinstance(problem, kind)),
+        (httpx.TransportError, ""),
+    )
+    return meaning(words or str(problem) or type(problem).__name__, request=request)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -87,6 +95,18 @@ class _Body(httpx.AsyncByteStream):
         self._response.close()
 
 
+def _end(
+    reading: WeakKeyDictionary[ResponseHandler, aiohttp.StreamReader],
+    protocol: ref[ResponseHandler],
+    closed: asyncio.Future[None],
+) -> None:
+    closed.exception()  # looked at, or asyncio complains that nobody did
+    gone = protocol()
+    content = reading.pop(gone, None) if gone is not None else None
+    if content is not None and not content.is_eof() and content.exception() is None:
+        content.set_exception(aiohttp.ClientPayloadError())
+
+
 class FastTransport(httpx.AsyncBaseTransport):
     """Sends httpx's requests through aiohttp. Made and used on the I/O thread.
 
@@ -99,6 +119,8 @@ class FastTransport(httpx.AsyncBaseTransport):
         self._verify = verify
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
+        # What is read from each connection now, for when the connection is closed.
+        self._reading: WeakKeyDictionary[ResponseHandler, aiohttp.StreamReader] = WeakKeyDictionary()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -133,6 +155,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         except (aiohttp.ClientError, HttpProcessingError, OSError) as problem:
             failure = _as_httpx(problem, request)
         else:
+            self._watch(response)
             return httpx.Response(
                 response.status,
                 headers=list(response.raw_headers),
@@ -142,6 +165,18 @@ class FastTransport(httpx.AsyncBaseTransport):
             )
         # Out here, so that frames which hold the headers are not in the traceback.
         raise failure
+
+    def _watch(self, response: aiohttp.ClientResponse) -> None:
+        """See to it that a body ends when its connection does.
+
+        aiohttp closes a connection over which came what is not HTTP, and then forgets to tell the one who waits for more.
+        """
+        protocol = response.connection.protocol if response.connection is not None else None
+        if protocol is None:
+            return
+        if protocol not in self._reading and protocol.closed is not None:
+            protocol.closed.add_done_callback(partial(_end, self._reading, ref(protocol)))
+        self._reading[protocol] = response.content
 
     def _detour(self) -> dict[str, Any]:
         if self._proxy is None:
