@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, Self, overload
 
 from nbchat.client import portal
+from nbchat.client.catalogue import Catalogue
 from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, Verify, default_notice, resolve, tell
 from nbchat.client.http import Http, Options
 from nbchat.client.stream import Stream
@@ -72,6 +73,7 @@ class Client:
         self.http = Http(endpoint, timeout, max_retries)
         self.chat = Chat(self.http)
         self.models = Models(self.http)
+        self.catalogue = Catalogue(self.http)
 
     def __repr__(self) -> str:
         # One that could not be made has no address yet, and shows in the traceback that says so.

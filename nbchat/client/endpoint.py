@@ -281,6 +281,8 @@ def route(default: Endpoint, model: str | None) -> tuple[Endpoint, str | None]:
         >>> route(Endpoint("https://openrouter.ai/api/v1"), "qwen/qwen3-8b")[1]
         'qwen/qwen3-8b'
     """
+    if is_local_model(model):
+        return Endpoint(EMBEDDED_URL, model="local"), model
     model = model or default.model
     if is_local_model(model):
         return (default if default.embedded else Endpoint(EMBEDDED_URL, model="local")), model

@@ -25,7 +25,7 @@ def complete_chat(context: CompletionContext) -> SimpleMatcherResult:
     magic, text = found[1], found[2]
     words = text.split()
     typed = words.pop() if words and not text.endswith(" ") else ""
-    choices = _options(words) if magic == "%%chat" else _commands(words)
+    choices = _options(words, typed) if magic == "%%chat" else _commands(words, typed)
     return {
         "completions": [SimpleCompletion(text=choice, type="nbchat") for choice in choices if choice.startswith(typed)],
         "matched_fragment": typed,
@@ -33,21 +33,21 @@ def complete_chat(context: CompletionContext) -> SimpleMatcherResult:
     }
 
 
-def _options(words: list[str]) -> list[str]:
+def _options(words: list[str], typed: str) -> list[str]:
     before = words[-1] if words else ""
     if before in ("-f", "--format"):
         return list(FORMATS)
     if before in ("-s", "--session"):
         return _sessions()
     if before in ("-m", "--model"):
-        return _models()
+        return _models(typed)
     trait = next((trait for trait in fields().values() if before in (trait.flag, trait.option)), None)
     if trait is not None:
         return list(trait.choices)
     return [name for name in option_names() if name not in words]
 
 
-def _commands(words: list[str]) -> list[str]:
+def _commands(words: list[str], typed: str) -> list[str]:
     if not words:
         return list(SUBCOMMANDS)
     if words == ["use"]:
@@ -55,7 +55,7 @@ def _commands(words: list[str]) -> list[str]:
     if words in (["set"], ["unset"]):
         return list(fields())
     if len(words) == 2 and words[0] == "set" and words[1] in fields():
-        return _models() if words[1] == "model" else list(fields()[words[1]].choices)
+        return _models(typed) if words[1] == "model" else list(fields()[words[1]].choices)
     return []
 
 
@@ -65,9 +65,9 @@ def _sessions() -> list[str]:
     return session_names()
 
 
-def _models() -> list[str]:
-    """Return the models the current session's endpoint offers, as far as it was asked: Tab waits for no server."""
+def _models(typed: str) -> list[str]:
+    """Return the models of the current session's endpoints, as far as they were asked: Tab waits for no server."""
     from nbchat.session.registry import get_session
 
     session = get_session()
-    return ["local", *session.known_models()]
+    return ["local", *session.known_models(typed)]

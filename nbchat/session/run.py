@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from nbchat.client import portal
 from nbchat.client.client import Client
-from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, is_local_model
+from nbchat.client.endpoint import Endpoint, route
 from nbchat.client.http import Options
 from nbchat.client.refusals import Adjusted
 from nbchat.errors import ConfigurationError, ContextLengthError, EmptyAnswerError, NbchatError
@@ -95,7 +95,7 @@ class Runner:
                 before = None  # or every turn would keep all that came before it alive
             client = self._host.client
             model = await _model(client, turn.asked.parameters)
-            endpoint = Endpoint(EMBEDDED_URL) if is_local_model(model) else client.endpoint
+            endpoint, _ = route(client.endpoint, model)
             receiver = receiver_of(client.endpoint, turn.asked.parameters.get("model"))
             with self._lock:
                 parent = self._parent_of(turn.asked)
@@ -213,7 +213,7 @@ class Runner:
 
 def receiver_of(endpoint: Endpoint, model: str | None) -> Receiver:
     """Return who gets a request for *model* where a session asks *endpoint*."""
-    return Receiver(server_mark(EMBEDDED_URL if is_local_model(model) else endpoint.base_url), model)
+    return Receiver(server_mark(route(endpoint, model)[0].base_url), model)
 
 
 async def _model(client: Client, parameters: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from traitlets import TraitError
 from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.config import settings
-from nbchat.client.endpoint import EMBEDDED_URL, Endpoint, Secret, default_notice, is_local_model, resolve, tell
+from nbchat.client.endpoint import Endpoint, Secret, default_notice, resolve, route, tell
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
 from nbchat.session.completion import Completion
@@ -111,7 +111,7 @@ class Session:
 
     def stream(self, prompt: Prompt, **overrides: Any) -> Turn:
         """Ask, and return at once with the turn to watch; arguments as in :meth:`send`."""
-        tell(default_notice(self.endpoint, overrides.get("model") or self.parameters.model))
+        tell(default_notice(self.client.endpoint, overrides.get("model") or self.parameters.model))
         return self.ask(question_of(prompt), overrides)
 
     def ask(
@@ -206,7 +206,7 @@ class Session:
     @property
     def model(self) -> str | None:
         """The model that answers; ``None`` where only the server knows."""
-        return self.parameters.model or self.endpoint.model
+        return self.parameters.model or self.client.endpoint.model
 
     @model.setter
     def model(self, model: str | None) -> None:
@@ -345,7 +345,7 @@ class Session:
     @property
     def endpoint(self) -> Endpoint:
         """The server that answers the next turn."""
-        return Endpoint(EMBEDDED_URL, model="local") if is_local_model(self.parameters.model) else self.client.endpoint
+        return route(self.client.endpoint, self.parameters.model)[0]
 
     @property
     def rate_limits(self) -> RateLimits | None:
@@ -368,13 +368,17 @@ class Session:
         known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
 
-    def known_models(self) -> list[str]:
-        """Return the models that the endpoint offers as far as they are known; they are asked for in the background."""
+    def known_models(self, typed: str = "") -> list[str]:
+        """Return the models that the endpoints offer as far as they are known; they are asked for in the background.
+
+        Args:
+            typed: The beginning of a name: the models of a named endpoint are among them when it is typed.
+        """
         client = self.client
         if client is not self._models_of and not client.endpoint.embedded:
             self._models_of = client
             portal.start(self.learn_models())
-        return list(self._models)
+        return [*self._models, *client.catalogue.known(typed)]
 
     async def learn_models(self) -> list[str]:
         """Ask the endpoint, on the I/O thread, which models it offers; none where it has no such list."""
