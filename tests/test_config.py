@@ -140,9 +140,9 @@ def test_arguments_come_first():
     assert chat.parameters.to_dict() == {"model": "mine", "temperature": 1, "top_p": 0.5}
     assert (chat.system, Session(base_url="http://h/v1").system) == ("Be long.", "Be brief.")
     client = Client("http://h/v1")
-    assert (client.http.max_retries(client.endpoint), client.http.phases(client.endpoint)["connect"]) == (0, 7.0)
+    assert (client.http.retries(client.endpoint), client.http.phases(client.endpoint)["connect"]) == (0, 7.0)
     client = Client("http://h/v1", timeout={"connect": 3}, max_retries=4)
-    assert client.http.max_retries(client.endpoint) == 4
+    assert client.http.retries(client.endpoint) == 4
     assert client.http.phases(client.endpoint) == {**TIMEOUTS, "connect": 3.0}
     assert Session(base_url="http://h/v1").model == "configured"
 

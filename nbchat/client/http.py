@@ -14,7 +14,7 @@ import msgspec
 
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, SecretHeaders, Verify, route, tell
-from nbchat.client.failures import broken_off, reason, refusal, told_of, translate, web_page
+from nbchat.client.failures import broken_off, compressed, reason, refusal, told_of, translate, web_page
 from nbchat.client.pool import Pool
 from nbchat.client.redirects import send
 from nbchat.client.refusals import Negotiation
@@ -74,7 +74,7 @@ class Http:
     def __init__(self, endpoint: Endpoint, timeout: Timeout = None, max_retries: int | None = None) -> None:
         self.endpoint = endpoint
         self._timeout = timeout
-        self._max_retries = max_retries
+        self.max_retries = max_retries
         self.phases(endpoint)  # a time that is none is said now
         # One for each way to check certificates; each keeps the connections to its servers apart by itself.
         self._pools: dict[Verify, Pool] = {}
@@ -85,7 +85,7 @@ class Http:
         """Send a request and return the whole answer."""
         async with self._answer("POST", "chat/completions", body, options) as response:
             content = await _read(response)
-            if "event-stream" not in response.headers.get("content-type", ""):
+            if "event-stream" not in _media(response):
                 return _completion(read_object(content))
         decoder, accumulator = ChunkDecoder(), Accumulator()
         for chunk in decoder.feed(content):
@@ -106,7 +106,7 @@ class Http:
         async with self._answer("POST", "chat/completions", body, options) as response:
             opened()
             endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
-            kind = response.headers.get("content-type", "")
+            kind = _media(response)
             if "json" in kind:  # a server that does not stream, although asked to
                 yield [chunk_of_completion(read_object(await _read(response)))]
                 return
@@ -114,7 +114,7 @@ class Http:
                 raise web_page(endpoint)
             decoder = ChunkDecoder()
             # Undecoded where there is nothing to decode: httpx's decoding layer costs as much as our whole parse.
-            parts = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+            parts = response.aiter_bytes() if _compressed(response, endpoint) else response.aiter_raw()
             broken: httpx.HTTPError | None = None
             begun = False
             waits, between = (
@@ -171,9 +171,9 @@ class Http:
                 return phases_of(given)
         return phases_of(settings().timeout)
 
-    def max_retries(self, endpoint: Endpoint) -> int:
+    def retries(self, endpoint: Endpoint) -> int:
         """Return how often a request to a server is sent again after the first time."""
-        for given in (self._max_retries, endpoint.max_retries):
+        for given in (self.max_retries, endpoint.max_retries):
             if given is not None:
                 return given
         return int(settings().max_retries)
@@ -188,7 +188,7 @@ class Http:
             endpoint, body = self._route(body)
             asked = Negotiation(endpoint.base_url, body, options.fixed)
             content = _encode(asked.body)
-        phases, retries = self.phases(endpoint, options.timeout), self.max_retries(endpoint)
+        phases, retries = self.phases(endpoint, options.timeout), self.retries(endpoint)
         pool = await self._pool(endpoint).open()
         attempt = 0
         while True:
@@ -294,11 +294,31 @@ async def _read_out(parts: AsyncIterator[bytes]) -> None:
                 pass
 
 
+def _media(response: httpx.Response) -> str:
+    """Return what kind of document an answer says that it is."""
+    return str(response.headers.get("content-type", "")).lower()
+
+
+def _compressed(response: httpx.Response, endpoint: Endpoint) -> bool:
+    """Whether an answer has to be decompressed.
+
+    Raises:
+        ProtocolError: It is compressed in a way that was not asked for; httpx would pass it on as it is.
+    """
+    given = response.headers.get("content-encoding", "").lower().replace(" ", "")
+    ways = {way for way in given.split(",") if way not in ("", "identity")}
+    asked = response.request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
+    if not ways <= {way.split(";")[0] for way in asked}:
+        raise compressed(given, endpoint)
+    return bool(ways)
+
+
 async def _read(response: httpx.Response) -> bytes:
     """Read a whole body that is meant to be JSON or events."""
     endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
-    if "html" in response.headers.get("content-type", ""):
+    if "html" in _media(response):
         raise web_page(endpoint)
+    _compressed(response, endpoint)
     try:
         return await response.aread()
     except httpx.HTTPError as problem:
