@@ -357,7 +357,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "broken-event": Fault(_streamed(HELLO, b'data: {"choices": [{]\n\n'), kind="invalid_json", kept="Hello"),
     "not-a-chunk": Fault(_streamed(HELLO, b"data: [1, 2]\n\n"), kind="invalid_chunk", kept="Hello"),
-    "bad-gzip": Fault(_compressed(b"gzip", lambda data: b"\x1f\x8b" + data), kind="invalid_json", says="compress"),
+    "bad-gzip": Fault(_compressed(b"gzip", lambda data: b"\x1f\x8b" + data), kind="not_sse", says="compress"),
     "brotli-unasked": Fault(_compressed(b"br", lambda data: data), kind="not_sse", says="br"),
     # ---- silence
     "stall-before-headers": Fault(Wire.wait, kind="timeout"),
@@ -376,7 +376,9 @@ FAULTS: dict[str, Fault] = {
     ),
     "stall-in-an-error": Fault(
         _each(_raw(b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"), Wire.wait),
-        kind="timeout",
+        kind="status",
+        status=500,
+        requests=2,
     ),
     # ---- not now
     "later-in-seconds": Fault(_later(retry_after="0"), TEXT, requests=2),

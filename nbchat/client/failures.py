@@ -36,7 +36,7 @@ from nbchat.errors import (
 )
 from nbchat.wire.complaints import read_error
 
-__all__ = ["broken_off", "reason", "refusal", "told_of", "translate", "web_page"]
+__all__ = ["broken_off", "compressed", "reason", "refusal", "told_of", "translate", "web_page"]
 
 # How much of a refusal's body is read, in bytes, and how long it is waited for, in seconds: its first sentence is in
 # there, and a body that never ends must not keep a request from failing.
@@ -66,6 +66,8 @@ _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-
 _SHORTEST_KEY, _SHORTEST_VALUE = 4, 8
 
 _MODEL = re.compile(r"\bmodel\b|deployment", re.IGNORECASE)
+# How aiohttp names its settings in the middle of a sentence.
+_OBJECTS = re.compile(r"\s?ssl:(?:<[^>]*>|default|True|False|None)|<[^>]*>")
 # How the libraries below say why there is no connection (aiohttp, httpcore, and the systems' own words).
 _UNKNOWN_HOST = re.compile(
     r"name or service not known|nodename nor servname|getaddrinfo failed|name resolution|no address associated"
@@ -213,7 +215,8 @@ def _about_the_key(endpoint: Endpoint, request: httpx.Request) -> str:
 
 def reason(problem: BaseException) -> str:
     """Return what an exception of somebody else's says, as a part of a sentence."""
-    return (str(problem).strip() or type(problem).__name__).rstrip(".")
+    said = _OBJECTS.sub("", " ".join(str(problem).split()))
+    return (said or type(problem).__name__).rstrip(".")
 
 
 def translate(problem: httpx.HTTPError | httpx.InvalidURL, endpoint: Endpoint, request: httpx.Request) -> NbchatError:
@@ -298,4 +301,19 @@ def broken_off(problem: httpx.HTTPError, endpoint: Endpoint, *, begun: bool = Tr
             phase="between_chunks",
             hint="Raise timeout={'between_chunks': …} if the model pauses that long.",
         )
+    if isinstance(problem, httpx.DecodingError):
+        return ProtocolError(
+            f"The answer of {endpoint.name} can't be decompressed: {reason(problem)}.",
+            kind="not_sse",
+            hint="A proxy between here and there may have damaged it.",
+        )
     return TruncatedError(f"The answer was cut off: {reason(problem)}.")
+
+
+def compressed(encoding: str, endpoint: Endpoint) -> ProtocolError:
+    """Make the error for an answer that is compressed in a way that was not asked for."""
+    return ProtocolError(
+        f"{endpoint.name} compressed its answer as {encoding!r}, which it was not asked for and which can't be read here.",
+        kind="not_sse",
+        hint="Have the server or the proxy before it compress as the request's Accept-Encoding says, or not at all.",
+    )
