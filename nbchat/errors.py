@@ -113,8 +113,16 @@ class NbchatError(Exception):
         self.retry_after = retry_after
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # All of it goes along to another process, but for the way in which a notebook shows it, which is a function.
+        state = {name: value for name, value in vars(self).items() if name != "_render_traceback_"}
+        return type(self), (self.message,), state
+
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}" if self.hint else self.message
+        if not self.hint:
+            return self.message
+        # A server's own words may end without a full stop.
+        return f"{self.message}{'' if self.message.endswith(('.', '!', '?', '…', ')')) else '.'} {self.hint}"
 
 
 class ConfigurationError(NbchatError):

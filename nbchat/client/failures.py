@@ -192,7 +192,6 @@ def _hint(error: APIStatusError, endpoint: Endpoint, request: httpx.Request) -> 
     return {
         407: "The proxy between here and the server asks for a name and a password: they belong into HTTPS_PROXY.",
         408: "Try again.",
-        413: "The request is too large: send fewer messages, or smaller attachments.",
     }.get(error.status or 0)
 
 
@@ -249,6 +248,9 @@ def _unreachable(problem: httpx.TransportError, endpoint: Endpoint) -> APIConnec
     elif _TLS.search(said):
         why = "its certificate is not trusted" if "certificate" in said.lower() else f"TLS failed ({said})"
         hint = "If it is signed by your organisation, let SSL_CERT_FILE name the file with that certificate."
+    elif said.endswith("[None]"):  # aiohttp's, where TLS began and nothing came back
+        why = "it closed the connection"
+        hint = "Does the base URL begin with https:// where http:// is meant?"
     elif _REFUSED.search(said):
         why, hint = "it refused the connection", _running(endpoint)
     else:
@@ -307,7 +309,7 @@ def broken_off(problem: httpx.HTTPError, endpoint: Endpoint, *, begun: bool = Tr
             kind="not_sse",
             hint="A proxy between here and there may have damaged it.",
         )
-    return TruncatedError(f"The answer was cut off: {reason(problem)}.")
+    return TruncatedError(f"The answer was cut off: {reason(problem)}.", hint="Try again.")
 
 
 def compressed(encoding: str, endpoint: Endpoint) -> ProtocolError:

@@ -163,10 +163,10 @@ def refused_field(error: NbchatError, fields: Collection[str]) -> str | None:
     if not isinstance(error, BadRequestError) or error.status == 413:
         return None
     words = _CAMEL.sub(r"_\1", error.message).lower()
-    if error.code in _CODES and error.param:
-        field = error.param.removeprefix("body.").partition(".")[0]
-        if field in fields and not _BOUNDS.search(_CLAUSE.split(words)[0]):
-            return field
+    if error.param:  # then it is about that one, whatever else the sentence names
+        fields = {error.param.removeprefix("body.").partition(".")[0]} & set(fields)
+        if error.code in _CODES and fields and not _BOUNDS.search(_CLAUSE.split(words)[0]):
+            return fields.pop()
     for clause in _CLAUSE.split(words):
         if _REFUSES.search(clause) and not _BOUNDS.search(clause):
             named = [(found.start(), field) for field in fields if (found := _named(field).search(clause))]

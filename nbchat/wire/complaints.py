@@ -21,6 +21,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRONG_KEY = re.compile(
     r"(?:incorrect|invalid|wrong) api key|api key (?:is )?(?:not valid|invalid|expired)", re.IGNORECASE
 )
+# A member with words in JSON, up to as many characters as are shown.
+_WORDS_INSIDE = re.compile(r'"(?:message|detail|msg|error)"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]){1,1000})')
 # How much of a server's own words an error repeats, in characters: a sentence, not a page.
 _WORDS_LIMIT = 500
 # Of a list of complaints the first few tell enough.
@@ -81,6 +83,12 @@ def _json_in(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _cut_off(text: str) -> str:
+    """Return the words in an object whose end is missing, since it is long or broke off; empty where there are none."""
+    found = _WORDS_INSIDE.search(text)
+    return str(json.loads(f'"{found[1]}"', strict=False)) if found else ""
 
 
 def _read_list(said: list[Any], depth: int) -> _Complaint:
@@ -167,7 +175,7 @@ def read_error(
         try:
             said = json.loads(text) if text else None
         except (ValueError, RecursionError):
-            said = text
+            said = text if text[:1] not in ("{", "[") else _cut_off(text)
         complaint = _read(said)
     words = _short(censor(complaint.message))
     sentence = f"The server answered with status {status}" + (f": {words}" if words else ".")
@@ -199,12 +207,14 @@ def api_error(data: Mapping[str, Any]) -> APIError | ContextLengthError:
     overflow = overflow_of(complaint.message, status=complaint.status, codes=(complaint.code,), body=data)
     if overflow is not None:
         return _too_long(overflow, sentence, complaint, kind="api_error", status=complaint.status)
+    status = complaint.status
     return APIError(
         sentence,
-        status=complaint.status,
+        status=status,
         code=complaint.code,
         param=complaint.param,
         request_id=complaint.request_id,
+        hint="Try again." if status is None or status >= 500 or status in (408, 429) else None,
     )
 
 
