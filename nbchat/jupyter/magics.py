@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -67,9 +68,9 @@ class ChatMagics(Magics):
             else:
                 self._ask(read_options(line), cell)
         except NbchatError as error:
-            raise _in_one_sentence(error) from None
+            raise _in_one_sentence(error, self._shell) from None
         except TraitError as error:
-            raise _in_one_sentence(ConfigurationError(f"%chat: {error}")) from None
+            raise _in_one_sentence(ConfigurationError(f"%chat: {error}"), self._shell) from None
 
     # ---- %%chat ----
 
@@ -324,8 +325,19 @@ def _content(message: dict[str, Any]) -> str:
     return plain_text(content_text(message.get("content")))
 
 
-def _in_one_sentence(error: NbchatError) -> NbchatError:
+def _in_one_sentence(error: NbchatError, shell: Any) -> NbchatError:
     """Have IPython show an error as what it says, without the frames of our own code."""
     name = type(error).__name__
-    error._render_traceback_ = lambda: [f"\x1b[31m{name}\x1b[0m: {error}"]  # type: ignore[attr-defined]
+
+    def render() -> list[str]:
+        return [f"\x1b[31m{name}\x1b[0m: {error}" if _coloured(shell) else f"{name}: {error}"]
+
+    error._render_traceback_ = render  # type: ignore[attr-defined]
     return error
+
+
+def _coloured(shell: Any) -> bool:
+    """Whether what the shell prints may have colours: a notebook shows them, a pipe would keep their codes."""
+    if os.environ.get("NO_COLOR") or str(getattr(shell, "colors", "")).lower() == "nocolor":
+        return False
+    return hasattr(shell, "kernel") or sys.stdout.isatty()
