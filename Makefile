@@ -15,7 +15,7 @@ SOURCES := $(shell find js \( -name node_modules -o -name tests \) -prune -o -ty
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lab check format js bench build pins weights browser clean
+.PHONY: help demo test lab check format js bench fuzz build pins weights browser clean
 
 help: ## say what each of these does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-7s", $$1, $$2; $$1 = $$2 = ""; print }'
@@ -56,6 +56,10 @@ js: $(BUNDLE) ## bundle the front end into the package
 bench: $(NBCHAT) weights ## measure against the peers, as ratios
 	@$(RUN) -m benchmarks $(ARGS)
 
+fuzz: $(NBCHAT) ## look for bytes that break the decoder, for a minute (ARGS="--seconds 600" for ten)
+	@$(RUN) -m pip install --quiet --no-deps --require-hashes --no-input -r requirements/fuzz.txt
+	@$(RUN) -m fuzz $(ARGS)
+
 build: $(NBCHAT) ## make the wheel and the sdist in dist/, and try the wheel in an environment of its own
 	@$(RUN) scripts/wheel.py
 
@@ -63,6 +67,7 @@ pins: $(PACKAGES) ## renew requirements/ from pyproject.toml (ARGS="--upgrade" f
 	@$(RUN) -m pip install --quiet uv
 	@$(RUN) -m uv $(COMPILE) --extra local --extra lab --group dev -o requirements/dev.txt pyproject.toml
 	@$(RUN) -m uv $(COMPILE) --group node -o requirements/node.txt
+	@$(RUN) -m uv $(COMPILE) --group fuzz -o requirements/fuzz.txt
 
 # One file for every platform, each release with its hashes, and no host: whoever installs chooses the index.
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes \

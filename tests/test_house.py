@@ -63,7 +63,7 @@ def test_importing_nbchat_imports_nothing_dear():
 def test_the_pins_satisfy_the_project():
     """Every requirement of pyproject.toml is pinned, at a release that satisfies it."""
     pinned = {}
-    for file in ("dev.txt", "node.txt"):
+    for file in ("dev.txt", "node.txt", "fuzz.txt"):
         for line in (ROOT / "requirements" / file).read_text(encoding="utf-8").splitlines():
             if found := re.match(r"([\w.-]+)==(\S+)", line):
                 pinned.setdefault(canonicalize_name(found[1]), set()).add(found[2])

@@ -24,7 +24,7 @@ _decode = msgspec.json.Decoder().decode
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # How deep JSON may be nested: no server needs more, and copying or writing what is deeper would exhaust Python's stack.
 _DEEPEST = 100
-# A whole number of more digits is beyond a float, whose largest is 1.8e308. In a text it may stand, and costs only time.
+# A whole number of more digits is too large for a float, whose largest is 1.8e308. In a text so many only cost time.
 _MOST_DIGITS = 308
 _TOO_MANY_DIGITS = re.compile(rb"(?<![0-9])[0-9]{%d}" % (_MOST_DIGITS + 1))
 _ALL_BUT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
@@ -291,7 +291,8 @@ class ChunkDecoder:
             if self._events.overflowed:
                 raise too_large(self._events.max_event_bytes)
         except NbchatError as failure:
-            self._failure, self.done = failure, True
+            # Without its traceback, whose frames hold what was read.
+            self._failure, self.done = failure.with_traceback(None), True
             return False
         return True
 
