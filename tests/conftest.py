@@ -10,6 +10,7 @@ from scripted import ScriptedServer, validator
 
 from nbchat.client import endpoint, refusals
 from nbchat.client.config import NBChat
+from nbchat.client.named import WELL_KNOWN
 
 
 @pytest.fixture
@@ -27,8 +28,12 @@ def server() -> Iterator[ScriptedServer]:
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the keys, addresses or settings of whoever runs it, nor those of another test."""
+    keys = {known.get("api_key_env") for known in WELL_KNOWN.values()}
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "NBCHAT_")) and name not in ("NBCHAT_CACHE", "NBCHAT_CHROMIUM"):
+        if (name.startswith(("OPENAI_", "AZURE_OPENAI_", "NBCHAT_")) or name in keys) and name not in (
+            "NBCHAT_CACHE",
+            "NBCHAT_CHROMIUM",
+        ):
             monkeypatch.delenv(name)
     NBChat.clear_instance()
     monkeypatch.setattr(endpoint, "_told", set())

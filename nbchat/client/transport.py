@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -107,6 +108,12 @@ def _end(
         content.set_exception(aiohttp.ClientPayloadError())
 
 
+def _basic(auth: tuple[bytes, bytes] | None) -> dict[str, str]:
+    if auth is None:
+        return {}
+    return {"Proxy-Authorization": f"Basic {b64encode(b':'.join(auth)).decode()}"}
+
+
 class FastTransport(httpx.AsyncBaseTransport):
     """Sends httpx's requests through aiohttp. Made and used on the I/O thread.
 
@@ -144,10 +151,10 @@ class FastTransport(httpx.AsyncBaseTransport):
             response = await self._open().request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
+                headers=[*request.headers.multi_items(), *self._pass(request).items()],
                 data=await request.aread() or None,
                 allow_redirects=False,
-                **self._detour(),
+                **self._detour(request),
                 timeout=aiohttp.ClientTimeout(
                     total=None, connect=waits.get("connect"), sock_read=waits.get("read"), ceil_threshold=float("inf")
                 ),
@@ -178,14 +185,20 @@ class FastTransport(httpx.AsyncBaseTransport):
             protocol.closed.add_done_callback(partial(_end, self._reading, ref(protocol)))
         self._reading[protocol] = response.content
 
-    def _detour(self) -> dict[str, Any]:
+    def _detour(self, request: httpx.Request) -> dict[str, Any]:
         if self._proxy is None:
             return {}
+        told = {} if self._pass(request) else _basic(self._proxy.raw_auth)
         return {
             "proxy": URL(str(self._proxy.url), encoded=True),
-            "proxy_auth": aiohttp.BasicAuth(*self._proxy.auth) if self._proxy.auth else None,
-            "proxy_headers": dict(self._proxy.headers) or None,
+            "proxy_headers": {**dict(self._proxy.headers), **told} or None,
         }
+
+    def _pass(self, request: httpx.Request) -> dict[str, str]:
+        """Return what shows the proxy who asks, where it reads the request itself: through a tunnel, servers would see it."""
+        if self._proxy is None or request.url.scheme != "http":
+            return {}
+        return _basic(self._proxy.raw_auth)
 
     async def aclose(self) -> None:
         """Close all connections."""
