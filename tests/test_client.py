@@ -270,6 +270,13 @@ def test_a_server_that_does_not_stream(client: Client, server: ScriptedServer):
     assert [part.choices[0].delta.content for part in stream] == ["all at once"]
 
 
+def test_a_server_that_always_streams(client: Client, server: ScriptedServer):
+    """A stream where a whole answer was asked for is put together."""
+    server.stream(chunk("all"), chunk(" in pieces"), chunk(finish="stop"))
+    answer = client.chat.completions.create(model="m", messages=QUESTION)
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("all in pieces", "stop")
+
+
 def test_a_web_page_is_told_from_an_answer(client: Client, server: ScriptedServer):
     """HTML with status 200 is a wrong base URL, and the sentence says so."""
     server.reply(b"<html>hello</html>", headers={"content-type": "text/html"})

@@ -212,6 +212,48 @@ def test_interrupting_before_the_first_token(kernel: Kernel, server: ScriptedSer
     assert kernel.value("chat.messages") == []
 
 
+def test_interrupting_the_wait_for_another_try(kernel: Kernel, server: ScriptedServer):
+    """The wait is shown while it lasts; the interrupt ends it at once, and the next question is asked."""
+    server.error(429, {"error": "Slow down."}, retry_after="100")
+    waiting = "rate limited, trying again in 100 s (1 of 2)"
+    told = when(lambda m: waiting in json.dumps(m["content"].get("data", "")), kernel.interrupt)
+    shown = kernel.run("%%chat\nGo", seen=told, patience=5)
+    assert shown.error[0] == "Interrupted"
+    assert len(server.requests) == 1
+    assert kernel.value("chat.messages") == []
+    server.answer("fine")
+    assert kernel.run("%%chat\nNext").markdown == "fine"
+
+
+def test_a_refused_field_is_said_under_the_answer(kernel: Kernel, server: ScriptedServer):
+    """What was sent in place of what the server refused stands under the answer, once."""
+    refused = "Unsupported value: 'temperature' does not support 0.2 with this model."
+    server.error(400, {"error": {"message": refused, "param": "temperature", "code": "unsupported_value"}})
+    server.answer("fine")
+    server.answer("fine")
+    shown = kernel.run("%%chat -t 0.2\nGo")
+    remark = "scripted does not take temperature: sent without it, now and from now on"
+    assert (shown.markdown, shown.stderr) == (f"fine\n\n*[{remark}]*", "")
+    assert kernel.run("%%chat -t 0.2\nNext").markdown == "fine"
+    assert [request.json.get("temperature") for request in server.requests] == [0.2, None, None]
+
+
+def test_an_error_has_colours_where_they_are_shown(kernel: Kernel, server: ScriptedServer):
+    """A notebook's error is coloured, unless its user or the environment wants no colours."""
+    for _ in range(3):
+        server.error(400, {"error": "No."})
+    plain = ["BadRequestError: The server answered with status 400: No."]
+    assert kernel.run("%%chat\nGo").error[2] == [
+        "\x1b[31mBadRequestError\x1b[0m: The server answered with status 400: No."
+    ]
+    before = kernel.value("get_ipython().colors")
+    kernel.run("%colors nocolor")
+    assert kernel.run("%%chat\nGo").error[2] == plain
+    kernel.run(f"%colors {before}\n%env NO_COLOR=1")
+    assert kernel.run("%%chat\nGo").error[2] == plain
+    kernel.run("del os.environ['NO_COLOR']")
+
+
 def test_stopped_from_elsewhere(kernel: Kernel, server: ScriptedServer):
     """A turn that another door stops is said to be stopped, and the cell has not failed."""
     server.stream(chunk("so far"), threading.Event())
