@@ -51,6 +51,10 @@ def _preparation(verify: Verify) -> Callable[[httpx.Proxy | None], httpx.AsyncBa
 class _Connections(httpx.AsyncClient):
     """httpx's client with our way to a server, straight or through an HTTP proxy."""
 
+    def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
+        # httpx would make the next request, and fail at an odd place, although it is told not to follow: redirects.py does.
+        return request
+
     # These two are where httpx itself tells the ways apart: with a transport given as an argument it would no longer look
     # for proxies in the environment.
     def _init_transport(self, *, verify: Verify, **_: Any) -> httpx.AsyncBaseTransport:  # type: ignore[override]

@@ -53,10 +53,11 @@ def _target(response: httpx.Response, request: httpx.Request, endpoint: Endpoint
     """
     status, location = response.status_code, response.headers.get("location", "").strip()
     try:
-        target = request.url.join(location)
+        named, target = httpx.URL(location), request.url.join(location)
     except (httpx.InvalidURL, ValueError):
-        target = httpx.URL()
-    if not location or target.scheme not in ("http", "https") or not target.host or target.userinfo:
+        named = target = httpx.URL()
+    sound = target.scheme in ("http", "https") and target.host and not target.userinfo
+    if not location or not sound or (named.scheme and not named.host):
         raise APIStatusError(
             f"{endpoint.name} answered with a redirect (status {status}) that leads nowhere.",
             status=status,
