@@ -137,6 +137,35 @@ def ipython(folder: Path, server: ScriptedServer, *cells: str) -> str:
     return re.sub(r"\x1b\[\d*m|Out\[\d+\]: ", "", done.stdout)
 
 
+@pytest.mark.parametrize("no_color", [None, "1"])
+def test_a_failure_in_a_pipe_has_no_colours(tmp_path: Path, server: ScriptedServer, no_color: str | None):
+    """Where the output is no terminal an error is plain text, whatever colours IPython was started with."""
+    server.error(400, {"error": "No."})
+    more = {"NO_COLOR": no_color} if no_color else {}
+    arguments = ["--ext=nbchat", f"--NBChat.base_url={server.url}", "--NBChat.model=m"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "IPython",
+            "--simple-prompt",
+            "--colors=linux",
+            *arguments,
+            "-c",
+            "get_ipython().run_cell('%%chat\\nGo')",
+        ],
+        env=environment(IPYTHONDIR=str(tmp_path), **more),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "\nBadRequestError: The server answered with status 400: No.\n" in f"\n{done.stdout}"
+
+
 def test_answers_in_a_pipe(tmp_path: Path, server: ScriptedServer):
     """Without a terminal, in a pipe, the answers are the output, in the form asked for; a turn streams there too."""
     asked = [
