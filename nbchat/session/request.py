@@ -61,7 +61,8 @@ class Request:
         self._tries = 0
         self._window = Window(path, system, asked.question, asks=asked.question is None)
         self._counted = False
-        self._cut = first_cut(self._window, self._limit, asked.parameters) if asked.context == "trim" else 0
+        trims = asked.context == "trim"
+        self._cut = first_cut(self._window, self._limit, asked.parameters, receiver) if trims else 0
 
     @property
     def _limit(self) -> Limit | None:
@@ -115,13 +116,15 @@ class Request:
         return True
 
 
-def first_cut(window: Window, limit: Limit | None, parameters: Mapping[str, Any]) -> int:
+def first_cut(window: Window, limit: Limit | None, parameters: Mapping[str, Any], receiver: Receiver) -> int:
     """Return how many of the oldest turns are left out before the server was asked.
 
-    Where its limit is not known, as many as the last answer did without: fewer would be refused again.
+    Where its limit is not known, as many as its last answer did without: fewer would be refused again.
     """
     budget = limit.budget(parameters) if limit is not None else None
     if budget is None:
         last = next((node for node in reversed(window.path) if node.role == "assistant"), None)
-        return min(last.left_out or 0, len(window.turns)) if last is not None else 0
+        if last is None or receiver != Receiver(last.server or "", (last.parameters or {}).get("model")):
+            return 0
+        return min(last.left_out or 0, len(window.turns))
     return window.leave_out(budget) if budget > 0 else 0

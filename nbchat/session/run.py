@@ -123,7 +123,10 @@ class Runner:
             try:
                 await self._send(turn, accumulator, client, request.body())
             except ContextLengthError as error:
-                if accumulator.started or not request.shorten(error):
+                if accumulator.started:
+                    raise
+                if not request.shorten(error):
+                    turn.left_out = None  # nothing was answered without them
                     raise
             else:
                 return

@@ -22,6 +22,7 @@ from nbchat.session.conversation import Conversation, Node, request_of
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
 from nbchat.session.prompt import Prompt, question_of
+from nbchat.session.replay import Receiver
 from nbchat.session.request import first_cut
 from nbchat.session.run import Runner, receiver_of
 from nbchat.session.turn import Asked, Turn
@@ -187,7 +188,11 @@ class Session:
         the question: a long one, or a model whose limit nobody has told yet, may cost some more.
         """
         with self._lock:
-            return request_of(self._carried(), self._system, receiver_of(self.endpoint, self.parameters.model))
+            return request_of(self._carried(), self._system, self._receiver)
+
+    @property
+    def _receiver(self) -> Receiver:
+        return receiver_of(self.endpoint, self.parameters.model)
 
     def _carried(self) -> list[Node]:
         """Return the nodes that the next request would carry."""
@@ -195,7 +200,7 @@ class Session:
         if self._context == "error":
             return path
         window, limit = Window(path, self._system), limits.known(self.endpoint.base_url, self.model)
-        return window.without(first_cut(window, limit, self.parameters.to_dict()))
+        return window.without(first_cut(window, limit, self.parameters.to_dict(), self._receiver))
 
     @property
     def conversation(self) -> Conversation:
