@@ -138,7 +138,7 @@ def _answer(connection: socket.socket, pieces: list[bytes], pause: float) -> Non
 
 
 def _main() -> None:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)
     while True:
         connection, _ = listener.accept()

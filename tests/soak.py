@@ -1,0 +1,108 @@
+"""An hour's worth of faults in a minute: run inside a kernel, it tells what became of every turn and what was left over.
+
+It is a program and not a test because leaks are counted in a process that does nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from faulty import FAULTS
+from scripted import validator
+
+from nbchat import Client, Session
+from nbchat.client import portal, retry
+
+__all__ = ["soak"]
+
+# What stands still for long would only make it last longer; and what is 3 MB, once is enough.
+_MIX = sorted(name for name in FAULTS if not name.endswith(("-huge", "-deep")))
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _memory() -> int:
+    """Return what this process holds in memory, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+async def _tasks() -> int:
+    return len(asyncio.all_tasks()) - 1
+
+
+def _settled() -> dict[str, int]:
+    """Count what is open, when what is being closed has had time to close."""
+    counts: dict[str, int] = {}
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        gc.collect()
+        before = counts
+        counts = {"files": _open_files(), "tasks": portal.run(_tasks()), "threads": threading.active_count()}
+        if counts == before and counts["tasks"] == 0:
+            break
+        time.sleep(0.3)
+    return counts
+
+
+def _run(seed: int, turns: int, url: str, wrong: list[str]) -> None:
+    """Ask one session so many questions, each of which meets another fault."""
+    chance = random.Random(seed)
+    wait = {"first_byte": 0.4, "between_chunks": 0.4}
+    patient = {"first_byte": 60.0, "between_chunks": 60.0}
+    stalls = Client(url, timeout=wait, max_retries=1)
+    chat = Session("good", client=Client(url, timeout=patient, max_retries=1))
+    slow = Session("good", client=stalls)
+    for number in range(turns):
+        name = chance.choice(_MIX)
+        fault = FAULTS[name]
+        session = slow if name.startswith("stall") else chat
+        before = session.messages
+        turn = session.ask({"role": "user", "content": f"{seed}/{number}"}, {"model": name}, streamed=fault.streamed)
+        if not turn.wait(60):
+            wrong.append(f"{name}: still {turn.status}")
+            return
+        got = (turn.error.kind if turn.error else None, turn.text)
+        due = (fault.kind, fault.kept if fault.kind else fault.text)
+        if got != due:
+            wrong.append(f"{name}: {got} in place of {due}: {turn.error}")
+        if len(session.messages) != len(before) + (2 if turn.text else 0):
+            wrong.append(f"{name}: {len(session.messages)} messages after {len(before)}")
+        if len(session.messages) > 20:
+            validator("request").validate({"model": "m", "messages": session.messages})
+            session.clear()
+    chat.client.close()
+    stalls.close()
+
+
+def soak(url: str, turns: int, sessions: int) -> None:
+    """Ask so many questions in so many sessions side by side, three times over, and print what was found as JSON."""
+    retry._FIRST = 0.02
+    report: dict[str, Any] = {"wrong": [], "open": [], "memory": []}
+    for stage in range(4):  # the first warms up: code, certificates, buffers
+        share = turns // 3 // sessions if stage else 10
+        threads = [
+            threading.Thread(target=_run, args=(100 * stage + seed, share, url, report["wrong"]))
+            for seed in range(sessions)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        report["open"].append(_settled())
+        report["memory"].append(_memory())
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    soak(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
