@@ -153,7 +153,7 @@ def serving() -> Iterator[str]:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 if __name__ == "__main__":
