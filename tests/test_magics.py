@@ -355,8 +355,9 @@ def test_status_and_usage(kernel: Kernel, server: ScriptedServer):
     """%chat status names the endpoint and where the key came from, never the key."""
     server.answer("ok")
     kernel.run("%%chat\nGo")
-    status = kernel.run("%chat status").stdout
-    assert "key from the argument api_key" in status
+    (output,) = kernel.run("%chat status").outputs
+    status = output["data"]["text/plain"]
+    assert "key: from the argument api_key" in status
     assert "sk-secret" not in status
     assert "model: scripted" in status
     assert kernel.run("%chat usage").stdout == "usage: 7 prompt + 3 completion tokens, price not known\n"
@@ -492,7 +493,8 @@ def test_configuration(tmp_path: Path, server: ScriptedServer):
     kernel = Kernel(tmp_path, MY_KEY="sk-mine")
     try:
         assert kernel.run("%%chat\nGo").markdown == "ok"
-        assert "key from MY_KEY" in kernel.run("%chat status").stdout
+        (output,) = kernel.run("%chat status").outputs
+        assert "key: from MY_KEY" in output["data"]["text/plain"]
     finally:
         kernel.stop()
     request = server.requests[0]

@@ -24,8 +24,8 @@ __all__ = ["SUBCOMMANDS", "ChatMagics"]
 # What %chat can do: name, arguments, meaning. The methods below are named after it.
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "panel": ("", "open the session as a chat, with controls on its request fields"),
-    "status": ("", "the session, its endpoint and model, where the key came from, tokens and cost"),
-    "models": ("", "the models that the endpoint offers"),
+    "status": ("", "the session, its endpoint and model, where the key came from, limits, tokens and cost"),
+    "models": ("", "the models that the endpoints offer"),
     "set": ("NAME VALUE", "set a request field of the session: set temperature 0.2; or what to do when it gets too long: set context trim"),
     "unset": ("NAME", "take a request field out of the session's requests"),
     "system": ("[TEXT]", "show or set the system message; system none removes it"),
@@ -96,7 +96,7 @@ class ChatMagics(Magics):
         from nbchat.jupyter.cell import show, show_in_background
 
         named = options.parameters.get("model") or session.parameters.model
-        note = default_notice(session.endpoint, named) or ""
+        note = default_notice(session.client.endpoint, named) or ""
         drawing = Drawing(options.format, session.name, options.stream, note)
         if options.background:
             if options.out:
@@ -146,24 +146,14 @@ class ChatMagics(Magics):
         display(self._session.panel())
 
     def _status(self) -> None:
-        session = self._session
-        endpoint = session.endpoint
-        key = f"key from {endpoint.key_source}" if endpoint.key_source else "no key"
-        turn = session.turn
-        last = [f"last error: {turn.error}"] if turn is not None and turn.error else []
-        _say(
-            f"session: {session.name}, {len(session.messages)} messages",
-            f"endpoint: {endpoint.name}" + ("" if endpoint.embedded else f" ({key})"),
-            f"model: {session.model or 'the only one the endpoint has'}",
-            f"parameters: {_listed(session.parameters.to_dict()) or 'none set'}",
-            f"system: {session.system or 'none'}",
-            self._usage_line(session),
-            *last,
-        )
+        from nbchat.jupyter.status import status_bundle
+
+        display(status_bundle(self._session), raw=True)
 
     def _models(self) -> None:
-        session = self._session
-        _say(*(model.id for model in session.client.models.list()))
+        from nbchat.jupyter.status import model_lines
+
+        _say(*model_lines(self._session))
 
     def _set(self, words: str) -> None:
         from nbchat.session.parameters import fields
@@ -269,13 +259,9 @@ class ChatMagics(Magics):
         raise ConfigurationError(f"%chat export: {path} can't be written: {reason}.")
 
     def _usage(self) -> None:
-        _say(self._usage_line(self._session))
+        from nbchat.jupyter.status import usage_line
 
-    @staticmethod
-    def _usage_line(session: Session) -> str:
-        usage, cost = session.usage, session.cost
-        price = "price not known" if cost is None else f"${cost:.4f}"
-        return f"usage: {usage.prompt_tokens} prompt + {usage.completion_tokens} completion tokens, {price}"
+        _say(f"usage: {usage_line(self._session)}")
 
     def _stop(self) -> None:
         self._session.stop()
@@ -312,10 +298,6 @@ single braces are left alone. Running the cell again replaces its turn in the co
 
 def _say(*lines: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _listed(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
 def _content(message: dict[str, Any]) -> str:
