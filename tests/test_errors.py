@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import pickle
+import re
 import shutil
 import socket
 import ssl
@@ -14,10 +15,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recordings import UNHURRIED
 from scripted import PATIENCE, Reply, ScriptedServer, chunk
 
 from nbchat import Client, Session
+from nbchat.client.endpoint import Endpoint
+from nbchat.client.failures import translate
 from nbchat.errors import (
     APIConnectionError,
     APIStatusError,
@@ -173,6 +180,26 @@ def test_the_servers_words_are_found(body: Any, words: str, code: str | None, pa
         code,
         param,
     )
+
+
+NAMES = st.sampled_from(
+    ["error", "errors", "message", "detail", "msg", "loc", "code", "type", "param", "metadata", "raw"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just('{"error": "x"}'),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+)
+
+
+@UNHURRIED
+@given(JSON)
+def test_no_body_breaks_it(body: Any):
+    """Whatever a body holds, a refusal and a failure in a stream are errors of ours, with text on one line."""
+    for error in (read_error(400, json.dumps(body).encode()), api_error({"error": body})):
+        assert error.kind in ("status", "api_error")
+        assert all(isinstance(value, str | None) for value in (error.code, error.param, error.request_id))
+        assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", str(error))
+        str(error).encode()
 
 
 def test_an_error_in_a_stream_is_read_as_well_as_a_refusal():
@@ -357,6 +384,31 @@ def test_a_certificate_that_is_not_trusted_names_the_variable(tmp_path: Any):
         thread.join(PATIENCE)
     assert "its certificate is not trusted" in error.message
     assert "SSL_CERT_FILE" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "hint"),
+    [
+        ("[Errno -2] Name or service not known", "there is no such host", "spelt right"),
+        ("Cannot connect to host x:443 ssl:<ssl.SSLContext object at 0x7f> [nodename nor servname provided, or not known]", "there is no such host", "spelt right"),
+        ("[Errno 11001] getaddrinfo failed", "there is no such host", "spelt right"),
+        ("[Errno -3] Temporary failure in name resolution", "there is no such host", "is there a network"),
+        ("[WinError 10061] No connection could be made because the target machine actively refused it", "it refused the connection", "Is it running"),
+        ("All connection attempts failed", "it refused the connection", "Is it running"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)", "it does not speak TLS", "http:// is meant"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate", "its certificate is not trusted", "SSL_CERT_FILE"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired", "its certificate is not valid today", "clock"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid for 'x'", "its certificate is another host's", "the one that is meant"),
+        ("[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version", "TLS failed ([SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version)", "SSL_CERT_FILE"),
+        ("Cannot connect to host x:443 ssl:default [Network is unreachable]", "Cannot connect to host x:443 [Network is unreachable]", "Is it running"),
+    ],
+)  # fmt: skip
+def test_every_systems_words_for_no_connection(said: str, why: str, hint: str):
+    """Linux, macOS, Windows and both HTTP libraries say it their own way; a user reads one of a few sentences."""
+    endpoint = Endpoint("https://x/v1")
+    error = translate(httpx.ConnectError(said), endpoint, httpx.Request("POST", "https://x/v1"))
+    assert (error.kind, error.message) == ("connection", f"https://x can't be reached: {why}.")
+    assert hint in error.hint
 
 
 # ---- time-outs -----------------------------------------------------------------------------------------------------

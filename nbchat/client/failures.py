@@ -246,8 +246,7 @@ def _unreachable(problem: httpx.TransportError, endpoint: Endpoint) -> APIConnec
     elif _NO_TLS.search(said):
         why, hint = "it does not speak TLS", "Does the base URL begin with https:// where http:// is meant?"
     elif _TLS.search(said):
-        why = "its certificate is not trusted" if "certificate" in said.lower() else f"TLS failed ({said})"
-        hint = "If it is signed by your organisation, let SSL_CERT_FILE name the file with that certificate."
+        why, hint = _untrusted(said)
     elif said.endswith("[None]"):  # aiohttp's, where TLS began and nothing came back
         why = "it closed the connection"
         hint = "Does the base URL begin with https:// where http:// is meant?"
@@ -256,6 +255,19 @@ def _unreachable(problem: httpx.TransportError, endpoint: Endpoint) -> APIConnec
     else:
         why, hint = said, _running(endpoint)
     return APIConnectionError(f"{endpoint.name} can't be reached: {why}.", hint=hint)
+
+
+def _untrusted(said: str) -> tuple[str, str]:
+    """Return what is wrong with a server's certificate, and what to do about it."""
+    words = said.lower()
+    if "expired" in words or "not yet valid" in words:
+        return "its certificate is not valid today", "Is this computer's clock right? If so, its owner has to renew it."
+    if "mismatch" in words or "not valid for" in words or "doesn't match" in words:
+        return "its certificate is another host's", "Is the host in the base URL the one that is meant?"
+    return (
+        "its certificate is not trusted" if "certificate" in words else f"TLS failed ({said})",
+        "If it is signed by your organisation, let SSL_CERT_FILE name the file with that certificate.",
+    )
 
 
 def _running(endpoint: Endpoint) -> str:

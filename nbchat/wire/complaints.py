@@ -13,9 +13,9 @@ from nbchat.wire.overflow import Overflow, overflow_of
 
 __all__ = ["api_error", "read_error"]
 
-# Whatever an escape sequence for a terminal is made of, and halves of characters: an error's words end up in one, and
-# in a notebook's message.
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+# Whatever an escape sequence for a terminal is made of, what turns the direction of writing round, and halves of
+# characters: an error's words end up in a terminal, and in a notebook's message.
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Gemini and xAI answer a wrong key with status 400 and no code for it.
 _WRONG_KEY = re.compile(
