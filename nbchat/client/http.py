@@ -236,7 +236,7 @@ class Http:
             response = await send(pool, request, endpoint)
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             return translate(problem, endpoint, request)
-        self.rate_limits = rate_limits(response.headers)
+        self.rate_limits = _limits(response.headers)
         if response.is_success:
             return response
         try:
@@ -280,6 +280,16 @@ class Http:
             return request
         # Out here, so that the frames of httpx, which hold the headers, are not in the traceback.
         raise ConfigurationError(f"No request to {endpoint.name} can be made of this: {why}.")
+
+
+def _limits(headers: httpx.Headers) -> RateLimits | None:
+    # Only those few are decoded: of all headers that costs more than the rest of sending a request.
+    found = {
+        name.lower().decode("latin-1"): value.decode("latin-1")
+        for name, value in headers.raw
+        if b"ratelimit" in name.lower()
+    }
+    return rate_limits(found) if found else None
 
 
 def _tell(notice: object) -> None:
