@@ -200,7 +200,7 @@ def api_error(data: Mapping[str, Any]) -> APIError | ContextLengthError:
 
     Example:
         >>> print(api_error({"error": {"message": "Overloaded", "type": "overloaded_error"}}))
-        The server reported an error: Overloaded
+        The server reported an error: Overloaded. Try again.
     """
     complaint = _read(dict(data))
     sentence = f"The server reported an error: {_short(complaint.message) or 'it gave no reason.'}"
