@@ -21,7 +21,7 @@ from fuzz.reference import reference_events
 from fuzz.words import WORDS
 from nbchat.errors import ProtocolError
 from nbchat.wire.decode import ChunkDecoder, read_json, too_large
-from nbchat.wire.frame import Frame
+from nbchat.wire.frame import Frame, frame_of
 from nbchat.wire.sse import MAX_EVENT_BYTES, Event, EventDecoder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,12 +56,13 @@ JSON_TEXTS = st.recursive(
     max_leaves=6,
 )  # fmt: skip
 CHUNKS = st.builds(
-    lambda text, index, extra, finish: (
-        f'{{"choices":[{{"index":{index},"delta":{{"content":{json.dumps(text)}}},"x":{extra}{finish}}}]}}'
+    lambda text, index, extra, name, finish: (
+        f'{{"choices":[{{"index":{index},"delta":{{"{name}":{json.dumps(text)}}},"x":{extra}{finish}}}]}}'
     ).encode("utf-8", "surrogatepass"),
     TEXTS,
     st.sampled_from(["0", "0", "0", "1", "null", "NaN"]),
     JSON_TEXTS,
+    st.sampled_from(["content", "content", "content", "reasoning", "reasoning_content", 'content":"","reasoning', "x"]),
     st.sampled_from(["", "", "", ',"finish_reason":"stop"', ',"finish_reason":null']),
 )
 ENDS = st.sampled_from([b"\n", b"\n", b"\n", b"\r", b"\r\n"])
@@ -147,7 +148,8 @@ def test_the_short_cut_is_the_long_way(deltas: list[tuple[str, int]], size: int)
     assert (outcome([received])[0], outcome(pieces)[0]) == (expected, expected)
 
 
-def test_nearly_every_chunk_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("name", ["content", "reasoning_content", "reasoning"])
+def test_nearly_every_chunk_takes_the_short_cut(name: str, monkeypatch: pytest.MonkeyPatch):
     """Of a thousand chunks in reads of any size and with any line end, only the first ones are read in full."""
     count = 0
 
@@ -161,11 +163,22 @@ def test_nearly_every_chunk_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Frame, "read", counted)
     for end in (b"\n", b"\r\n", b"\r"):
         received = b"".join(chunk(f" {number}") for number in range(1000)).replace(b"\n", end)
+        received = received.replace(b"content", name.encode())
         for size in (len(chunk(" 0")), 5_000, len(received)):
             count = 0
             chunks = outcome([received[at : at + size] for at in range(0, len(received), size)])[1]
             assert len(chunks) == 1000
             assert count >= 0.8 * 1000, (end, size)
+
+
+def test_choices_that_take_turns_are_not_looked_at_each_time(monkeypatch: pytest.MonkeyPatch):
+    """Where every other chunk has another frame, the search for a frame is soon a rare one, and half the chunks have one."""
+    looks = []
+    monkeypatch.setattr("nbchat.wire.decode.frame_of", lambda *given: looks.append(frame_of(*given)) or looks[-1])
+    received = b"".join(chunk("a") + chunk("b").replace(b'"index":0', b'"index":1') for _ in range(1000))
+    assert len(outcome([received])[1]) == 2000
+    assert len(looks) < 15
+    assert None not in looks
 
 
 def test_the_reference_is_the_standards():

@@ -30,6 +30,8 @@ _TOO_MANY_DIGITS = re.compile(rb"(?<![0-9])[0-9]{%d}" % (_MOST_DIGITS + 1))
 _ALL_BUT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 # How many answers a request may have, several times over: what an index counts up to is room that a view makes.
 _MOST_CHOICES = 1024
+# How many chunks a frame has to read, for each that was read in full, to be worth the look: it costs as much as three.
+_WORTH = 8
 # After how many chunks that had nothing in common a stream is looked at again.
 _LONGEST_PAUSE = 1024
 # In bytes: how much is cut into events at once, so that what the cutting needs does not grow with what is fed.
@@ -209,7 +211,7 @@ class ChunkDecoder:
     """
 
     __slots__ = (
-        "_event_frame", "_events", "_failure", "_finished", "_frame", "_nothing_yet", "_pause", "_seen", "_wait", "done",
+        "_event_frame", "_events", "_failure", "_finished", "_frame", "_hits", "_nothing_yet", "_pause", "_seen", "_wait", "done",
     )  # fmt: skip
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -222,8 +224,10 @@ class ChunkDecoder:
         # What was the same in the last chunks: around a payload, and around an event that is nothing but one.
         self._frame: Frame | None = None
         self._event_frame: Frame | None = None
-        # How many chunks to read before the next look at what is the same, and before the one after that.
+        # How many chunks to read in full before the next look at what is the same, and how many there were to be since
+        # the last one; how many could be read by their frame since then.
         self._wait = self._pause = 1
+        self._hits = 0
 
     def feed(self, received: bytes) -> list[ChatCompletionChunk]:
         """Take the next bytes and return the chunks that they complete.
@@ -239,7 +243,7 @@ class ChunkDecoder:
             and not self.done
             and (data := self._event_frame.read(received[:-2])) is not None
         ):
-            self._pause = 1
+            self._hits += 1
             return [ChatCompletionChunk(data)]
         if len(received) <= _WINDOW:
             return self._feed(received)
@@ -252,17 +256,19 @@ class ChunkDecoder:
             return chunks
         events = self._events
         received = events.unified(received)
-        if len(received) > events.max_event_bytes:
+        frame = self._event_frame
+        if len(received) > events.max_event_bytes or (
+            frame is None and received.find(b"\n\n", 0, len(received) - 2) < 0  # no more than one event
+        ):
             self._take(received, chunks)
             return chunks
         whole = received.split(b"\n\n")
         rest = whole.pop()
-        frame = self._event_frame
         for event in whole:
             # And what nearly every event of a longer read is.
             if frame is not None and events.between and (data := frame.read(event)) is not None:
                 chunks.append(ChatCompletionChunk(data))
-                self._pause = 1
+                self._hits += 1
                 continue
             if not self._take(event + b"\n\n", chunks):
                 break
@@ -307,7 +313,7 @@ class ChunkDecoder:
                 self.done = True
                 return None
         if self._frame is not None and (data := self._frame.read(payload)) is not None:
-            self._pause = 1
+            self._hits += 1
             return data
         data = _checked(read_json(payload), self._seen, self._finished)
         self._nothing_yet = False
@@ -320,7 +326,9 @@ class ChunkDecoder:
         if self._wait == 0:
             self._frame = frame = frame_of(payload, data)
             self._event_frame = frame.within(b"data: ") if frame is not None else None
-            self._wait = self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            # Two choices that take turns have a frame each: looking at every turn would cost more than it brings.
+            self._wait = self._pause = 1 if self._hits >= _WORTH * self._pause else min(2 * self._pause, _LONGEST_PAUSE)
+            self._hits = 0
 
     def _reported(self, payload: bytes) -> NbchatError:
         try:

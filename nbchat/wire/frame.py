@@ -15,7 +15,11 @@ __all__ = ["Frame", "frame_of"]
 
 _decode = msgspec.json.Decoder().decode
 _decode_text = msgspec.json.Decoder(str).decode
-_CONTENT = re.compile(rb'"content"\s*:\s*("(?:[^"\\]|\\.)*")')
+# Where a delta's text stands, reasoning under both of its names: of these the first that is not empty is what changes.
+_TEXTS = {
+    name: re.compile(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % name.encode())
+    for name in ("content", "reasoning_content", "reasoning")
+}
 # In bytes: whatever is longer than any token's chunk is not worth the look.
 _LONGEST = 4096
 
@@ -23,14 +27,15 @@ _LONGEST = 4096
 class Frame:
     """The bytes before and after the text of a chunk, its quotes among them, and what the chunk holds beside it."""
 
-    __slots__ = ("_choice", "_data", "_delta", "_from", "_head", "_tail", "_to")
+    __slots__ = ("_choice", "_data", "_delta", "_from", "_head", "_name", "_tail", "_to")
 
-    def __init__(self, head: bytes, tail: bytes, data: dict[str, Any]) -> None:
+    def __init__(self, head: bytes, tail: bytes, data: dict[str, Any], name: str) -> None:
         self._head = head
         self._tail = tail
         self._from = len(head) - 1
         self._to = 1 - len(tail) or None
         self._data = data
+        self._name = name
         self._choice = data["choices"][0]
         self._delta = self._choice["delta"]
 
@@ -40,12 +45,12 @@ class Frame:
             return None
         try:
             # Within its quotes, a JSON text holds no line end: what is read here is one line of one event.
-            content = _decode_text(received[self._from : self._to])
+            text = _decode_text(received[self._from : self._to])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         # Half as dear as {**data, "choices": …}, and what a chunk costs is little more than this.
         delta = self._delta.copy()
-        delta["content"] = content
+        delta[self._name] = text
         choice = self._choice.copy()
         choice["delta"] = delta
         data = self._data.copy()
@@ -61,7 +66,7 @@ class Frame:
 
     def within(self, before: bytes) -> Frame:
         """Return the same with more bytes before it."""
-        return Frame(before + self._head, self._tail, self._data)
+        return Frame(before + self._head, self._tail, self._data, self._name)
 
 
 def frame_of(payload: bytes, data: dict[str, Any]) -> Frame | None:
@@ -78,14 +83,15 @@ def frame_of(payload: bytes, data: dict[str, Any]) -> Frame | None:
     """
     choices = data.get("choices")
     delta = choices[0].get("delta") if choices and len(choices) == 1 else None
-    content = delta.get("content") if delta else None
-    if type(content) is not str or len(payload) > _LONGEST or b"\n" in payload:
+    if not delta or len(payload) > _LONGEST or b"\n" in payload:
         return None
-    found = _CONTENT.search(payload)
+    name = next((name for name in _TEXTS if delta.get(name)), "content")
+    text = delta.get(name)
+    found = _TEXTS[name].search(payload) if type(text) is str else None
     if found is None:
         return None
     head, tail = payload[: found.start(1) + 1], payload[found.end(1) - 1 :]
-    frame = Frame(head, tail, data)
+    frame = Frame(head, tail, data, name)
     # The proof that these are the text's bytes, and not those of a namesake: another text in their place is another text
     # in the chunk, and nothing else.
-    return frame if frame.proved(head + msgspec.json.encode(f"{content}?")[1:-1] + tail) else None
+    return frame if frame.proved(head + msgspec.json.encode(f"{text}?")[1:-1] + tail) else None
