@@ -161,6 +161,7 @@ def test_errors_are_about_the_one_asked(two: Client, groq: ScriptedServer):
         ({"base_url": "h:80"}, "c.NBChat.endpoints['mine']['base_url'] is 'h:80', which is not an address"),
         ({"base_url": "http://h/v1", "timeout": {"conect": 3}}, "timeout has no phase 'conect'"),
         ({"base_url": "http://h/v1", "headers": {"X Y": "z"}}, "is not the name of a header"),
+        ({"base_url": "http://h/v1", "verify": [1]}, "verify is of type list"),
         ({"model": "m"}, "names no base_url"),
         ("http://h/v1", "is not a dict"),
     ],

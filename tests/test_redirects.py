@@ -143,7 +143,7 @@ def test_a_place_that_is_none(server: ScriptedServer, headers: dict[str, str], s
 @pytest.mark.parametrize("status", [300, 304])
 def test_other_statuses_of_that_kind(server: ScriptedServer, status: int):
     """What is no redirect, although its status begins with a 3, is a status like another."""
-    server.reply(status=status)
+    server.reply(status=status, cut=status == 304)  # that one has no body, and nothing that would end it
     with pytest.raises(APIStatusError) as caught:
         ask(Client(server.url, KEY, max_retries=0))
     assert caught.value.status == status

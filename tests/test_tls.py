@@ -94,6 +94,13 @@ def test_authorities_of_the_environment(secure: SecureServer, monkeypatch: pytes
         ask(secure.url)
 
 
+@pytest.mark.parametrize("verify", [5, [AUTHORITY], b"ca.pem"])
+def test_verify_is_one_of_few_things(verify: Any):
+    """What verify= can't be is one sentence when the client is made."""
+    with pytest.raises(ConfigurationError, match="verify is of type"):
+        Client("https://h/v1", verify=verify)
+
+
 @pytest.mark.parametrize("content", [None, "no certificate"])
 def test_a_file_that_is_none_is_said(secure: SecureServer, tmp_path: Path, content: str | None):
     """A file of authorities that is not there, or holds none, is one sentence that names it."""

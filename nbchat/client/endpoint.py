@@ -82,6 +82,13 @@ class Endpoint:
     key_missing: str | None = None
     trimmed: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.verify, bool | str | os.PathLike | ssl.SSLContext):
+            raise ConfigurationError(
+                f"verify is of type {type(self.verify).__name__}.",
+                hint="It is True, False, the path of a file of authorities, or an ssl.SSLContext.",
+            )
+
     @property
     def embedded(self) -> bool:
         """Whether the model runs inside this process."""
