@@ -61,7 +61,7 @@ class _Row:
         self._problem = ipywidgets.Label()
         self._widget, self._read, self._write = _widget(field)
         self._widget.description = self._name
-        self._widget.description_tooltip = field["help"]
+        self._widget.tooltip = field["help"]
         self._widget.style, self._widget.layout = _STYLE, _LAYOUT
         self._sent = ipywidgets.Checkbox(description="sent", indent=False, layout={"width": "70px"})
         self.box = ipywidgets.HBox([self._widget, self._sent, self._problem])

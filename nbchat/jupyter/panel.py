@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,7 @@ class Panel(anywidget.AnyWidget):
             self._publish({"type": "turn", "turn": self._turns[turn.id].to_dict()})
         else:
             self._remove(turn.id)
-        portal.start(self._renew_about())
+        portal.start(self._renew_about(turn))
 
     def _show_path(self) -> None:
         """Tell the messages from the first that is another than before."""
@@ -279,14 +280,27 @@ class Panel(anywidget.AnyWidget):
         except NbchatError as problem:  # the environment names no sound server: said, and asking says it again
             return {"endpoint": str(problem), "model": session.parameters.model, "models": ["local"], **spent}
 
-    async def _renew_about(self) -> None:
-        # Not on the I/O thread: the table of prices takes half a second to load.
+    async def _renew_about(self, ended: Turn | None = None) -> None:
+        # Not on the I/O thread: the table of prices takes a second to load.
         self._asked_about += 1
         number = self._asked_about
         about = await asyncio.to_thread(self._about)
         with self._lock:
             if number == self._asked_about:
                 self.about = about
+            if ended is not None and ended.completion is not None:
+                self._show_cost(ended.id, ended.completion.cost)
+
+    def _show_cost(self, turn: str, cost: float | None) -> None:
+        """Tell an answer once more, as its price is known now."""
+        at = next((at for at, node in enumerate(self._transcript.path) if node.turn == turn), None)
+        if at is None or not cost or turn not in self._timings:
+            return
+        self._timings[turn] = replace(self._timings[turn], cost=cost)
+        length = len(self._transcript)
+        if length - at <= _MOST:
+            entries = self._transcript.entries(at)
+            self._publish({"type": "path", "keep": at, "from": at, "total": length, "messages": entries})
 
     def _models(self) -> list[str]:
         return list(dict.fromkeys(["local", *self._offered]))

@@ -7,6 +7,7 @@ import pprint
 import shlex
 from typing import Any
 
+from nbchat.client.endpoint import route
 from nbchat.session.session import Session
 from nbchat.wire.decode import without_surrogates
 
@@ -30,8 +31,9 @@ def next_request(session: Session, question: Any = None) -> dict[str, Any]:
     """
     fields = session.parameters.to_dict()
     extra = fields.pop("extra_body", None) or {}
-    if session.model:
-        fields["model"] = session.model
+    _, model = route(session.client.endpoint, session.parameters.model)
+    if model:
+        fields["model"] = model
     messages = [*session.messages, *([{"role": "user", "content": question}] if question else [])]
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     return without_surrogates({**fields, "messages": messages, **streamed, **extra})  # type: ignore[no-any-return]

@@ -24,10 +24,12 @@ class Timing:
     Attributes:
         first: Seconds until its first text; ``None`` if none came.
         took: Seconds from its first text to its end.
+        cost: US dollars; ``None`` where it is not known, or not yet.
     """
 
     first: float | None
     took: float
+    cost: float | None = None
 
     @classmethod
     def of(cls, turn: Turn) -> Timing:
@@ -82,7 +84,7 @@ class Transcript:
             if isinstance(parts, list | tuple)
             else 0,
             "calls": [_call(call) for call in node.message.get("tool_calls") or ()],
-            "note": "" if node.status != "done" else ended_because(node.finish_reason),
+            "note": _note(node),
             "model": node.model,
             "error": node.error,
             "cell": node.cell is not None,
@@ -104,12 +106,19 @@ class Transcript:
             return {}
         tokens = (node.usage or {}).get("completion_tokens")
         timing = self._timings.get(node.turn)
-        meter: dict[str, Any] = {"tokens": tokens, "cost": node.cost}
+        meter: dict[str, Any] = {"tokens": tokens, "cost": timing.cost if timing and node.usage else node.cost}
         if timing is not None and timing.first is not None:
             meter["first"] = round(timing.first, 3)
             if tokens and timing.took > 0:
                 meter["rate"] = round(tokens / timing.took, 1)
         return {name: value for name, value in meter.items() if value is not None}
+
+
+def _note(node: Node) -> str:
+    """Return how an answer ended, if not of itself, and what its request did without."""
+    ended = ended_because(node.finish_reason) if node.status == "done" else ""
+    left = f"{node.left_out} earlier turn{'s' if node.left_out != 1 else ''} left out" if node.left_out else ""
+    return "; ".join(filter(None, (ended, left)))
 
 
 def _call(call: Any) -> dict[str, str]:

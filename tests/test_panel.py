@@ -1,0 +1,393 @@
+"""The chat panel's Python side: what it tells a front end, and what it answers or refuses."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+from typing import Any
+
+import pytest
+from scripted import PATIENCE, ScriptedServer, chunk
+
+import nbchat
+from nbchat.errors import ConfigurationError
+from nbchat.jupyter import panel as module
+from nbchat.jupyter.declarations import CONTROLS, declaration
+from nbchat.jupyter.panel import Panel
+from nbchat.jupyter.preview import next_request, preview
+from nbchat.jupyter.requests import read_request
+from nbchat.session.conversation import Node
+from nbchat.session.parameters import fields
+
+
+class Front:
+    """What a browser would be: it keeps what is sent to it, and asks."""
+
+    def __init__(self, session: nbchat.Session) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.news = threading.Condition()
+        self.panel = Panel(session)
+        self.panel.send = self._take  # type: ignore[method-assign]
+        self.number = 0
+
+    def _take(self, message: dict[str, Any], *_: Any) -> None:
+        json.dumps(message, allow_nan=False).encode()  # what can't be sent fails here, in the sender's thread
+        with self.news:
+            self.got.append(message)
+            self.news.notify_all()
+
+    def wait(self, wanted: Any) -> dict[str, Any]:
+        """Wait for the first message that is wanted."""
+        with self.news:
+            assert self.news.wait_for(lambda: any(map(wanted, self.got)), PATIENCE), self.got
+            return next(filter(wanted, self.got))
+
+    def ask(self, do: str, **fields: Any) -> Any:
+        """Make a request and return its answer, or the reason as a string in a list where it is refused."""
+        self.number += 1
+        mine = self.number
+        self.panel._asked(self.panel, {"id": mine, "do": do, **fields}, None)
+        reply = self.wait(lambda m: m["type"] == "reply" and m["id"] == mine)
+        return [reply["refused"]] if "refused" in reply else reply["result"]
+
+    def path(self, total: int) -> dict[str, Any]:
+        return self.wait(lambda m: m["type"] == "path" and m["total"] == total)
+
+    @property
+    def numbered(self) -> list[dict[str, Any]]:
+        return [message for message in self.got if "seq" in message and message["type"] != "snapshot"]
+
+
+@pytest.fixture
+def chat(server: ScriptedServer) -> nbchat.Session:
+    """A session that asks the scripted server."""
+    return nbchat.Session("scripted", base_url=server.url)
+
+
+@pytest.fixture
+def front(chat: nbchat.Session) -> Front:
+    """A front end with a panel on the session."""
+    return Front(chat)
+
+
+def test_a_turn_is_told_as_deltas_without_a_gap(front: Front, server: ScriptedServer):
+    """The text comes as numbered deltas whose offsets meet, in UTF-16 units, and ends as settled messages."""
+    server.answer("Hello 👋 there, how are you?")
+    front.ask("ask", text="Hi")
+    settled = front.path(2)
+    assert [message["seq"] for message in front.numbered] == list(range(1, len(front.numbered) + 1))
+    text = ""
+    for message in front.numbered:
+        if message["type"] == "delta":
+            for choice, kind, offset, part in message["parts"]:
+                assert (choice, kind, offset) == (0, "text", len(text.encode("utf-16-le")) // 2)
+                text += part
+    assert text == "Hello 👋 there, how are you?"
+    assert [(m["role"], m["text"]) for m in settled["messages"]] == [("user", "Hi"), ("assistant", text)]
+    assert settled["messages"][1]["meter"]["tokens"] == 3
+
+
+def test_text_is_sent_thirty_times_a_second(front: Front, server: ScriptedServer):
+    """However many chunks come at once, they go out in few messages."""
+    server.stream(*[chunk(f"{number} ") for number in range(3000)], chunk(finish="stop"))
+    front.ask("ask", text="count")
+    front.path(2)
+    deltas = [message for message in front.numbered if message["type"] == "delta"]
+    assert len(deltas) < 100
+
+
+def test_a_front_end_that_comes_late_gets_everything(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """The state holds the conversation and the text so far, and deltas go on from exactly there."""
+    gate = threading.Event()
+    server.stream(chunk("So far"), gate, chunk(" and on"), chunk(finish="stop"))
+    front.ask("ask", text="Hi")
+    front.wait(lambda m: m["type"] == "delta")
+    state = front.panel.get_state(["seq", "turns", "messages", "total"])
+    assert state["turns"][0]["texts"] == ["So far"]
+    assert state["turns"][0]["state"] == "streaming"
+    late = Front(chat)
+    assert late.panel.get_state(["turns"])["turns"][0]["question"] == "Hi"
+    gate.set()
+    rest = front.wait(lambda m: m["type"] == "delta" and m["seq"] > state["seq"])
+    assert rest["parts"] == [[0, "text", 6, " and on"]]
+    front.path(2)
+    late.path(2)
+    for one in (front, late):
+        assert one.panel.get_state(["messages"])["messages"][1]["text"] == "So far and on"
+
+
+def test_turns_of_other_doors_are_told_too(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """What Python asks appears in the panel while it streams."""
+    server.answer("Yes.")
+    chat.send("From Python?")
+    told = front.path(2)
+    assert [m["text"] for m in told["messages"]] == ["From Python?", "Yes."]
+
+
+def test_parameters_are_live_both_ways(front: Front, chat: nbchat.Session):
+    """A request sets the session's field, a field that is set is the panel's state, and bounds hold with their reason."""
+    assert front.ask("set", name="temperature", value=0.3) is None
+    assert chat.parameters.temperature == 0.3
+    assert front.panel.parameters == {"model": "scripted", "temperature": 0.3}
+    assert front.ask("set", name="temperature", value=3) == [
+        "temperature must be a number between 0 and 2 (or None, which is not sent), not 3."
+    ]
+    assert front.ask("set", name="base_url", value="http://evil.example")[0].startswith("there is no request field")
+    chat.parameters.top_p = 0.5
+    assert front.panel.parameters["top_p"] == 0.5
+    chat.system = "Be brief."
+    assert front.panel.system == "Be brief."
+    assert front.ask("system", text=" ") is None
+    assert chat.system is None
+    front.ask("reset")
+    assert chat.parameters.to_dict() == {"model": "scripted"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, [], "ask", {}, {"do": "ask"}, {"do": "ask", "id": 1}, {"do": "eval", "id": 1}, {"do": "ask", "id": 1, "text": 5},
+     {"do": "earlier", "id": 1, "before": "x", "count": 1}, {"do": "set", "id": 1, "name": ["x"], "value": 1}],
+)  # fmt: skip
+def test_what_is_no_request_is_refused(content: Any, front: Front):
+    """Anything a browser may send that is no request is answered with a reason, and nothing happens."""
+    with pytest.raises(ConfigurationError, match="does not know"):
+        read_request(content)
+    front.panel._asked(front.panel, content, None)
+    assert "refused" in front.got[-1]
+
+
+def test_a_failure_inside_is_answered(front: Front, monkeypatch: pytest.MonkeyPatch):
+    """An error that nobody foresaw comes back as a reason, since what a handler raises is shown nowhere."""
+    monkeypatch.setattr(module, "preview", lambda *_: 1 / 0)
+    assert front.ask("preview", text="x") == ["nbchat failed on its own: ZeroDivisionError: division by zero."]
+
+
+def test_a_template_is_expanded_once_and_its_error_told(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Double braces in a question are Python, as in the magic; an expression that fails sends nothing."""
+    front.panel._names = {"name": "{{1 + 1}}", "other": 2}
+    server.answer("ok")
+    front.ask("ask", text="Say {{name}}")
+    front.path(2)
+    assert server.requests[0].json["messages"][-1]["content"] == "Say {{1 + 1}}"
+    (reason,) = front.ask("ask", text="{{nothing}}")
+    assert "nothing" in reason
+    assert front.ask("ask", text="  ") == ["The question is empty."]
+    assert front.ask("complete", text="na") == ["name"]
+    assert len(server.requests) == 1
+
+
+def test_branches(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Regenerating and editing make siblings that can be walked; only what changed is told."""
+    for text in ("one", "two", "edited"):
+        server.answer(text)
+    front.ask("ask", text="Q")
+    first = front.path(2)["messages"][1]
+    front.ask("regenerate", node=first["id"])
+    second = front.wait(lambda m: m["type"] == "path" and m["messages"][-1]["text"] == "two")
+    assert second["from"] == 1
+    assert second["messages"][0]["branches"]["at"] == 1
+    assert second["messages"][0]["branches"]["ids"][0] == first["id"]
+    front.ask("go", node=first["id"])
+    assert chat.messages[-1]["content"] == "one"
+    question = front.path(2)["messages"][0]["id"]
+    front.ask("edit", node=question, text="Q2")
+    third = front.wait(lambda m: m["type"] == "path" and m["messages"][-1]["text"] == "edited")
+    assert third["messages"][0]["branches"]["at"] == 1
+    assert front.ask("go", node="nowhere") == ["There is no such message in this conversation."]
+    assert front.ask("edit", node="nowhere", text="x") == ["There is no such message in this conversation."]
+
+
+def test_a_turn_is_taken_out_of_the_middle(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """What followed a deleted turn stays, and the deleted one can be walked back to."""
+    for text in ("a", "b", "c"):
+        server.answer(text)
+        chat.send(f"ask {text}")
+    turns = {node.text: node.turn for node in chat.conversation.nodes.values()}
+    front.ask("drop", turn=turns["b"])
+    assert [m["content"] for m in chat.messages] == ["ask a", "a", "ask c", "c"]
+    front.ask("drop", turn=turns["a"])
+    assert [m["content"] for m in chat.messages] == ["ask c", "c"]
+    assert front.ask("drop", turn="none") == ["There is no such turn in this conversation."]
+    last = front.panel.get_state(["messages"])["messages"]
+    assert [m["text"] for m in last] == ["ask c", "c"]
+    front.ask("go", node=last[0]["branches"]["ids"][0])
+    assert [m["content"] for m in chat.messages] == ["ask a", "a", "ask c", "c"]
+
+
+def test_choices_stand_side_by_side(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Of n choices all are told with the first, as one branch, and any can be gone on from."""
+    server.answer("left", "right")
+    chat.send("Q", n=2)
+    answer = front.path(2)["messages"][1]
+    assert [choice["text"] for choice in answer["choices"]] == ["left", "right"]
+    assert "branches" not in answer
+    front.ask("go", node=answer["choices"][1]["id"])
+    assert chat.messages[-1]["content"] == "right"
+
+
+def test_a_failed_turn_is_shown_until_it_is_asked_again(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """A turn without text stays with its error; Retry asks the same once more; Dismiss forgets it."""
+    server.error(401, {"error": {"message": "no key"}})
+    turn = front.ask("ask", text="Q")["turn"]
+    failed = front.wait(lambda m: m["type"] == "turn" and m["turn"]["state"] == "failed")
+    assert "no key" in failed["turn"]["error"]
+    server.answer("Now.")
+    front.ask("retry", turn=turn)
+    front.path(2)
+    assert front.wait(lambda m: m["type"] == "gone")["turn"] == turn
+    assert [m["content"] for m in chat.messages] == ["Q", "Now."]
+    server.error(401, {"error": {"message": "no key"}})
+    again = front.ask("ask", text="Q2")["turn"]
+    front.wait(lambda m: m["type"] == "turn" and m["turn"]["state"] == "failed" and m["turn"]["id"] == again)
+    front.ask("dismiss", turn=again)
+    assert front.panel.get_state(["turns"])["turns"] == []
+
+
+def test_stop(front: Front, server: ScriptedServer):
+    """Stop ends what runs, by request or by the function that a subshell calls; the text is kept and marked."""
+    server.stream(chunk("Some text"), threading.Event())
+    turn = front.ask("ask", text="Q")["turn"]
+    front.wait(lambda m: m["type"] == "delta")
+    module.stop("no such panel")
+    module.stop(front.panel.own_id, turn)
+    assert front.path(2)["messages"][1]["status"] == "cancelled"
+    assert server.requests[0].closed.wait(PATIENCE)
+
+
+def test_a_long_conversation_is_told_in_parts(chat: nbchat.Session):
+    """The state holds the last messages; earlier ones are given when asked for, not all at once."""
+    grow(chat, 500)
+    panel = Front(chat)
+    state = panel.panel.get_state(["total", "messages"])
+    assert (state["total"], len(state["messages"]), state["messages"][-1]["text"]) == (500, 40, "499")
+    earlier = panel.ask("earlier", before=460, count=30)
+    assert (earlier["from"], earlier["messages"][0]["text"]) == (430, "430")
+    assert len(panel.ask("earlier", before=460, count=10_000)["messages"]) == 100
+    assert panel.ask("earlier", before=0, count=5)["messages"] == []
+
+
+def test_the_markdown_for_the_file_is_safe_and_bounded(chat: nbchat.Session):
+    """What the notebook keeps is the end of the conversation, with nothing in it that would run."""
+    grow(chat, 500, "<script>x</script> ")
+    told = Front(chat).ask("markdown", start=0)
+    assert (told["from"], told["total"], len(told["texts"])) == (100, 500, 400)
+    assert "<script>" not in "".join(told["texts"])
+
+
+def test_the_request_that_would_be_sent_is_the_one_that_is(chat: nbchat.Session, server: ScriptedServer):
+    """The preview is the body of the next request, and no form of it has the key."""
+    chat = nbchat.Session("scripted", base_url=server.url, api_key="sk-secret", temperature=0.5, stop=["it's"])
+    chat.system = "Be 'brief'.\nAlways."
+    server.answer("ok")
+    told, body = preview(chat, "What's $HOME?"), next_request(chat, "What's $HOME?")
+    chat.send("What's $HOME?")
+    assert server.requests[0].json == body == json.loads(told["json"])
+    assert "sk-secret" not in json.dumps(told)
+    words = shlex.split(told["curl"])
+    assert words[:3] == ["curl", "-N", f"{server.url}/chat/completions"]
+    assert json.loads(words[-1]) == body
+    assert "Authorization: Bearer $OPENAI_API_KEY" in words
+    server.stream(chunk("done"), chunk(finish="stop"))
+    exec(compile(told["python"], "preview", "exec"), {"print": lambda *a, **k: None})
+    assert server.requests[1].json == body
+
+
+def test_no_key_is_in_the_state(server: ScriptedServer):
+    """Nothing that goes to a browser or into a notebook is a key."""
+    chat = nbchat.Session("scripted", base_url=server.url, api_key="sk-secret")
+    front = Front(chat)
+    server.answer("ok")
+    front.ask("ask", text="Q")
+    front.path(2)
+    bundle = front.panel._repr_mimebundle_()
+    assert "sk-secret" not in json.dumps([front.panel.get_state(), bundle, front.got], default=str)
+
+
+def test_the_output_reads_without_widgets(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Beside the view, the output has the conversation as Markdown, for viewers that draw no widgets."""
+    server.answer("**Yes**")
+    chat.send("Q")
+    data, metadata = front.panel._repr_mimebundle_()
+    assert "**Yes**" in data["text/markdown"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert metadata["nbchat"]["panel"] == front.panel.own_id
+
+
+def test_a_closed_panel_hears_nothing_more(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Closing a panel ends its subscription; the session goes on."""
+    front.panel.close()
+    server.answer("ok")
+    chat.send("Q")
+    assert front.got == []
+
+
+def test_many_threads_at_once(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Requests on many threads while turns run leave one numbering without gaps and the state that Python has."""
+    server.always_answer("some words of an answer")
+    threads = [
+        threading.Thread(target=front.panel._asked, args=(front.panel, content, None))
+        for number in range(20)
+        for content in (
+            {"id": number, "do": "ask", "text": f"Q{number}"},
+            {"id": 100 + number, "do": "set", "name": "top_p", "value": number / 20},
+            {"id": 200 + number, "do": "snapshot"},
+        )
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    front.path(40)
+    assert [message["seq"] for message in front.numbered] == list(range(1, len(front.numbered) + 1))
+    assert front.panel.parameters == chat.parameters.to_dict()
+    assert len(front.panel.get_state(["messages"])["messages"]) == 40
+
+
+def test_each_control_is_its_fields_own_declaration():
+    """Bounds, step, choices and help of every control are the request field's."""
+    for name in CONTROLS:
+        drawn, field = declaration(name), fields()[name]
+        assert ((drawn["low"], drawn["high"]), drawn["step"], tuple(drawn["choices"])) == (
+            field.bounds,
+            field.step,
+            field.choices,
+        )
+        assert drawn["help"] == field.help
+        for end in filter(None, drawn["reach"]):
+            field.validate(None, end)
+
+
+def test_stock_widgets_are_bound_both_ways(chat: nbchat.Session):
+    """nbchat.controls gives ipywidgets that move the session and are moved by it, with an off state."""
+    box = nbchat.controls(chat)
+    rows = {row.children[0].description: row.children for row in box.children}
+    slider, sent, problem = rows["temperature"]
+    assert (type(slider).__name__, slider.min, slider.max, sent.value) == ("FloatSlider", 0, 2, False)
+    slider.value = 0.4
+    assert chat.parameters.temperature == 0.4
+    assert sent.value
+    sent.value = False
+    assert chat.parameters.temperature is None
+    chat.parameters.max_tokens = 9000
+    assert rows["max_tokens"][0].value == 9000
+    rows["stop"][0].value = ["a", "b", "c", "d", "e"]
+    assert "1 to 4" in rows["stop"][2].value
+    assert chat.parameters.stop is None
+    rows["system"][0].value = "Be brief."
+    assert chat.system == "Be brief."
+    chat.system = None
+    assert rows["system"][0].value == ""
+    rows["model"][0].value = "other"
+    assert chat.model == "other"
+    assert problem.value == ""
+
+
+def grow(chat: nbchat.Session, count: int, before: str = "") -> None:
+    """Give a session a past."""
+    parent = None
+    for number in range(count):
+        message = {"role": "assistant" if number % 2 else "user", "content": f"{before}{number}"}
+        chat._conversation.add(Node(f"n{number}", parent, message, f"t{number // 2}"))
+        parent = f"n{number}"
+    chat._conversation.head = parent
