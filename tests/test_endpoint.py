@@ -21,13 +21,12 @@ from nbchat.client.config import NBChat, settings
 from nbchat.client.endpoint import (
     EMBEDDED_URL,
     Endpoint,
-    Secret,
-    SecretHeaders,
     default_notice,
     is_local_model,
     resolve,
     tell,
 )
+from nbchat.client.secret import Secret, SecretHeaders
 from nbchat.errors import ConfigurationError, NbchatError, NotFoundError
 from nbchat.session.session import Session
 

@@ -8,8 +8,9 @@ from typing import Any, Literal, Self, overload
 
 from nbchat.client import portal
 from nbchat.client.catalogue import Catalogue
-from nbchat.client.endpoint import Endpoint, Secret, SecretHeaders, Verify, default_notice, resolve, tell
+from nbchat.client.endpoint import Endpoint, Verify, default_notice, resolve, tell
 from nbchat.client.http import Http, Options
+from nbchat.client.secret import Secret, SecretHeaders
 from nbchat.client.stream import Stream
 from nbchat.client.timeouts import Timeout
 from nbchat.errors import ConfigurationError

@@ -19,8 +19,6 @@ from nbchat.errors import ConfigurationError
 __all__ = [
     "EMBEDDED_URL",
     "Endpoint",
-    "Secret",
-    "SecretHeaders",
     "Verify",
     "default_notice",
     "endpoint_names",

@@ -13,12 +13,13 @@ import httpx
 import msgspec
 
 from nbchat.client.config import settings
-from nbchat.client.endpoint import Endpoint, SecretHeaders, Verify, route, tell
+from nbchat.client.endpoint import Endpoint, Verify, route, tell
 from nbchat.client.failures import broken_off, compressed, reason, refusal, told_of, translate, web_page
 from nbchat.client.pool import Pool
 from nbchat.client.redirects import send
 from nbchat.client.refusals import Negotiation
 from nbchat.client.retry import Retrying, delay, worth_retrying
+from nbchat.client.secret import SecretHeaders
 from nbchat.client.timeouts import Timeout, phases_of
 from nbchat.errors import ConfigurationError, NbchatError, ProtocolError
 from nbchat.wire.accumulator import Accumulator

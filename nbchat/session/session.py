@@ -13,7 +13,8 @@ from traitlets import TraitError
 from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.config import settings
-from nbchat.client.endpoint import Endpoint, Secret, default_notice, resolve, route, tell
+from nbchat.client.endpoint import Endpoint, default_notice, resolve, route, tell
+from nbchat.client.secret import Secret
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
 from nbchat.session.completion import Completion
