@@ -445,15 +445,19 @@ def test_lists_of_models_tell_limits(model: dict[str, Any], tokens: int | None):
 
 def test_the_only_models_limit_is_known_before(server: ScriptedServer):
     """A server that is asked which model it serves tells the limit with it: the first request fits."""
-    server.reply(json.dumps({"object": "list", "data": [{"id": "llama", "max_model_len": 100}]}).encode())
+    models = json.dumps({"object": "list", "data": [{"id": "scripted", "max_model_len": 100}]}).encode()
+    answers = model_with(100)
     chat = Session(base_url=server.url, context="trim")
     chat._conversation.take_over(history(20, size=5))
-    server.always(model_with(100))
+    server.always(lambda request: Reply([models]) if request.method == "GET" else answers(request))
     turn = chat.stream("hi")
     turn.result(PATIENCE)
     assert len(server.requests) == 2
     assert turn.left_out is not None
     assert turn.left_out.estimated
+    carried = chat.messages
+    chat.send("hi")
+    assert server.requests[-1].json["messages"][:-1] == carried
 
 
 # ---- the embedded model, and a real cell ---------------------------------------------------------------------------
@@ -519,3 +523,4 @@ def test_the_cell_says_it(started: Kernel, server: ScriptedServer):
     assert "turns were left out to fit the model's context" in shown.markdown
     assert shown.record["left_out"] == 2
     assert "is an error" in started.run("%chat unset context").stdout
+    assert started.complete("%chat set context t") == ["trim"]

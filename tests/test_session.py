@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -468,3 +470,43 @@ def test_ten_thousand_messages(chat: Session, server: ScriptedServer):
     server.answer("still here")
     assert long.send("and?").text == "still here"
     assert len(server.requests[0].json["messages"]) == 10_001
+
+
+@pytest.mark.parametrize("options", [{"temperature": 9}, {"context": "cut"}, {"base_url": "nowhere"}])
+def test_a_half_made_session_can_be_shown(options: dict[str, object]):
+    """A session that could not be made shows in the traceback that says why, and does not fail there."""
+    made: list[Session] = []
+
+    class Watched(Session):
+        def __init__(self, **given: object) -> None:
+            made.append(self)
+            super().__init__(**given)
+
+    with pytest.raises((ConfigurationError, TraitError)):
+        Watched(**options)
+    assert repr(made[0]) == "<Session, not made>"
+
+
+def test_nothing_is_asked_when_python_ends(server: ScriptedServer):
+    """A thread that outlives the main thread and asks then gets one sentence that says why it can't, and what to do."""
+    script = f"""
+import subprocess
+import sys
+import threading
+import nbchat
+
+def ask():
+    threading.main_thread().join()
+    try:
+        nbchat.Session("m", base_url={server.url!r}).send("?")
+    except nbchat.NbchatError as error:
+        print(type(error).__name__, error)
+
+threading.Thread(target=ask).start()
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout == (
+        "ConfigurationError Nothing can be asked any more: the main thread has ended, and Python with it. "
+        "Let the main thread wait for this one, with its join().\n"
+    )
+    assert (ran.stderr, server.requests) == ("", [])

@@ -53,7 +53,9 @@ def _commands(words: list[str], typed: str) -> list[str]:
     if words == ["use"]:
         return _sessions()
     if words in (["set"], ["unset"]):
-        return list(fields())
+        return [*fields(), "context"]
+    if words == ["set", "context"]:
+        return ["error", "trim"]
     if len(words) == 2 and words[0] == "set" and words[1] in fields():
         return _models(typed) if words[1] == "model" else list(fields()[words[1]].choices)
     return []

@@ -61,12 +61,17 @@ class TurnNoticed(Event):
     notice: object
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class TextAdded(Event):
     """Text arrived: everything that one read from the network held."""
 
     turn: Turn
     pieces: tuple[Piece, ...]
+
+    def __init__(self, turn: Turn, pieces: tuple[Piece, ...]) -> None:
+        # One is made for every read: what a frozen dataclass does of itself takes twice as long.
+        self.__dict__["turn"] = turn
+        self.__dict__["pieces"] = pieces
 
 
 @dataclass(frozen=True)
@@ -136,17 +141,16 @@ class Events:
     def emit(self, event: Event) -> None:
         """Tell everybody; if another thread is telling just now, it tells this too."""
         with self._lock:
-            self._queue.append(event)
             if self._delivering:
+                self._queue.append(event)
                 return
-            self._delivering = True
-        while True:
-            with self._lock:
-                if not self._queue:
-                    self._delivering = False
-                    return
+            # Events are queued while one is delivered, and when that was broken off by an interrupt.
+            if self._queue:
+                self._queue.append(event)
                 event = self._queue.popleft()
-                subscribers = self._subscribers
+            self._delivering = True
+            subscribers = self._subscribers
+        while True:
             for callback in subscribers:
                 try:
                     callback(event)
@@ -156,3 +160,9 @@ class Events:
                     with self._lock:
                         self._delivering = False
                     raise
+            with self._lock:
+                if not self._queue:
+                    self._delivering = False
+                    return
+                event = self._queue.popleft()
+                subscribers = self._subscribers

@@ -153,7 +153,12 @@ class Runner:
         return earlier.parent if earlier is not None else self._conversation.head
 
     def _add(self, turn: Turn, accumulator: Accumulator, chunks: list[ChatCompletionChunk]) -> None:
-        pieces = [piece for chunk in chunks for piece in accumulator.feed(chunk)]
+        if len(chunks) == 1:  # the hot path, as is the next
+            pieces = accumulator.feed(chunks[0])
+        else:
+            pieces = []
+            for chunk in chunks:
+                pieces += accumulator.feed(chunk)
         turn.add(accumulator, pieces)
         if pieces and self._events.watched:
             self._events.emit(TextAdded(turn, tuple(pieces)))

@@ -200,7 +200,9 @@ class Session:
         path = self._conversation.path(self._conversation.head)
         if self._context == "error":
             return path
-        window, limit = Window(path, self._system), limits.known(self.endpoint.base_url, self.model)
+        # Where only the server knows its model, the last answer names it.
+        model = self.model or next((node.model for node in reversed(path) if node.model), None)
+        window, limit = Window(path, self._system), limits.known(self.endpoint.base_url, model)
         return window.without(first_cut(window, limit, self.parameters.to_dict(), self._receiver))
 
     @property

@@ -134,7 +134,7 @@ class Turn:
             if not pieces:
                 break
             seen += len(pieces)
-            yield from (piece.text for piece in pieces if piece.kind == "text" and piece.choice == 0)
+            yield from [text for choice, kind, text in pieces if kind == "text" and choice == 0]
         self._raise_failure()
 
     async def __aiter__(self) -> AsyncIterator[str]:
@@ -145,9 +145,9 @@ class Turn:
             if not pieces:
                 break
             seen += len(pieces)
-            for piece in pieces:
-                if piece.kind == "text" and piece.choice == 0:
-                    yield piece.text
+            for choice, kind, text in pieces:
+                if kind == "text" and choice == 0:
+                    yield text
         self._raise_failure()
 
     def __await__(self) -> Generator[Any, None, Completion]:
