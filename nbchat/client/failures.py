@@ -140,7 +140,7 @@ async def refusal(response: httpx.Response, endpoint: Endpoint) -> APIStatusErro
     )
     error.retry_after = retry_after(headers)
     error.should_retry = should_retry(headers)
-    error.hint = _redirected(response) or error.hint or _hint(error, endpoint, request)
+    error.hint = error.hint or _hint(error, endpoint, request)
     told_of(error, response)
     return error
 
@@ -157,12 +157,6 @@ async def _beginning(response: httpx.Response) -> bytes:
                 if size >= _BODY_LIMIT:
                     break
     return b"".join(parts)[:_BODY_LIMIT]
-
-
-def _redirected(response: httpx.Response) -> str | None:
-    if not response.has_redirect_location:
-        return None
-    return f"It points to {response.headers.get('location')}: if that is right, make it the base URL."
 
 
 def _hint(error: APIStatusError, endpoint: Endpoint, request: httpx.Request) -> str | None:
