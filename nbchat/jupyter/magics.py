@@ -26,7 +26,10 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "panel": ("", "open the session as a chat, with controls on its request fields"),
     "status": ("", "the session, its endpoint and model, where the key came from, limits, tokens and cost"),
     "models": ("", "the models that the endpoints offer"),
-    "set": ("NAME VALUE", "set a request field of the session: set temperature 0.2; or what to do when it gets too long: set context trim"),
+    "set": (
+        "NAME VALUE",
+        "set a request field of the session: set temperature 0.2; or what to do when it gets too long: set context trim",
+    ),
     "unset": ("NAME", "take a request field out of the session's requests"),
     "system": ("[TEXT]", "show or set the system message; system none removes it"),
     "history": ("", "the conversation up to here"),
