@@ -209,9 +209,8 @@ def test_a_turn_is_taken_out_of_the_middle(front: Front, chat: nbchat.Session, s
     front.ask("drop", turn=turns["a"])
     assert [m["content"] for m in chat.messages] == ["ask c", "c"]
     assert front.ask("drop", turn="none") == ["There is no such turn in this conversation."]
-    last = front.panel.get_state(["messages"])["messages"]
-    assert [m["text"] for m in last] == ["ask c", "c"]
-    front.ask("go", node=last[0]["branches"]["ids"][0])
+    last = front.wait(lambda m: m["type"] == "path" and m["total"] == 2 and m["messages"][0]["text"] == "ask c")
+    front.ask("go", node=last["messages"][0]["branches"]["ids"][0])
     assert [m["content"] for m in chat.messages] == ["ask a", "a", "ask c", "c"]
 
 

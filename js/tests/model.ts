@@ -50,6 +50,11 @@ export class FakeModel implements Model {
     for (const listener of this.#listeners.get(`change:${name}`) ?? []) listener(this);
   }
 
+  /** Something happens to the model that is no message and no trait. */
+  trigger(event: string): void {
+    for (const listener of this.#listeners.get(event) ?? []) listener(this);
+  }
+
   get listening(): number {
     return [...this.#listeners.values()].reduce((sum, listeners) => sum + listeners.size, 0);
   }
