@@ -29,8 +29,8 @@ class Choice {
   #thought = 0;
   #whole: string | null = null;
 
-  constructor(head: HTMLElement | null) {
-    this.element = h("section", { class: "nbp-choice" }, head, this.#reasoning.element, this.#text);
+  constructor(head: HTMLElement | null, foot: HTMLElement | null) {
+    this.element = h("section", { class: "nbp-choice" }, head, this.#reasoning.element, this.#text, foot);
   }
 
   get text(): string {
@@ -97,7 +97,7 @@ export class AnswerView {
   }
 
   showTurn(turn: Turn): void {
-    this.#reshape(turn.texts.map(() => ""));
+    this.#reshape(turn.texts.map(() => null));
     turn.texts.forEach((text, at) => {
       this.#choices[at]?.grow(text, turn.reasoning[at] ?? "");
     });
@@ -110,7 +110,7 @@ export class AnswerView {
   }
 
   append(choice: number, what: "text" | "reasoning", text: string): void {
-    while (this.#choices.length <= choice) this.#reshape([...this.#choices.map(() => ""), ""]);
+    while (this.#choices.length <= choice) this.#reshape([...this.#choices.map(() => null), null]);
     this.#choices[choice]?.append(what, text);
   }
 
@@ -127,7 +127,7 @@ export class AnswerView {
       { id: "", text: message.text ?? "", reasoning: message.reasoning ?? "" },
     ];
     this.#body.hidden = false;
-    this.#reshape(choices.map((choice) => (choices.length > 1 && choice.id !== message.id ? choice.id : "")));
+    this.#reshape(choices.map(({ id }) => (id === message.id ? "" : id)));
     choices.forEach((choice, at) => {
       this.#choices[at]?.settle(choice.text, choice.reasoning, this.#actions);
     });
@@ -136,30 +136,24 @@ export class AnswerView {
     this.#foot.replaceChildren(...this.#messageFoot(message));
   }
 
-  /** Choices with an identifier can be gone on from; of one alone nothing is said. */
-  #reshape(ids: string[]): void {
+  /** How one of several choices ends: the one that the conversation goes on from has no identifier to go to. */
+  #goOn(id: string): HTMLElement {
+    if (!id) return h("p", { class: "nbp-note nbp-go-on" }, "The conversation goes on from here");
+    const onclick = () => this.#actions.go(id);
+    return h("button", { type: "button", class: "nbp-text-button nbp-go-on", onclick }, "Continue from this");
+  }
+
+  /** Makes as many choices as there are; null for those that can't be gone on from yet. */
+  #reshape(ids: (string | null)[]): void {
     const shape = JSON.stringify(ids);
     if (shape === this.#shape) return;
     this.#shape = shape;
     const before = this.#choices;
     this.#choices = ids.map((id, at) => {
       if (ids.length === 1 && before.length === 1 && before[0]) return before[0];
-      const head =
-        ids.length > 1
-          ? h(
-              "header",
-              { class: "nbp-choice-head" },
-              h("strong", {}, `Choice ${at + 1} of ${ids.length}`),
-              id
-                ? h(
-                    "button",
-                    { type: "button", class: "nbp-text-button", onclick: () => this.#actions.go(id) },
-                    "Continue from this",
-                  )
-                : null,
-            )
-          : null;
-      return new Choice(head);
+      if (ids.length === 1) return new Choice(null, null);
+      const title = h("strong", { class: "nbp-choice-head" }, `Choice ${at + 1} of ${ids.length}`);
+      return new Choice(title, id === null ? null : this.#goOn(id));
     });
     this.#body.classList.toggle("nbp-several", ids.length > 1);
     const texts = before.map((choice) => choice.text);

@@ -175,7 +175,7 @@ describe("messages", () => {
     expect(
       [...el.querySelectorAll(".nbp-choice .nbchat-choice")].map((each) => each.textContent?.trim()),
     ).toEqual(["left", "right"]);
-    el.querySelector<HTMLButtonElement>(".nbp-choice-head button")?.click();
+    el.querySelector<HTMLButtonElement>(".nbp-choice button")?.click();
     expect(asked("go")).toMatchObject([{ node: "b" }]);
   });
 
