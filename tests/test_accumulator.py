@@ -14,6 +14,7 @@ from scripted import validator
 
 from nbchat.wire.accumulator import Accumulator, Piece
 from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.decode import ChunkDecoder
 from nbchat.wire.messages import content_text
 
 # What these recordings' servers leave out or add is not the schema's, however well it adds up.
@@ -232,3 +233,24 @@ def test_a_long_answer_costs_what_it_is_long():
     (answer,) = accumulator._answers.values()
     assert len(answer.content) == len(answer.reasoning["reasoning"]) == 50_000
     assert accumulator.text() == "word " * 50_000
+
+
+def test_text_is_added_as_what_stands_around_it_says():
+    """Chunks that differ in their text alone add up to what they do when each is decoded on its own."""
+
+    def event(text: str, **members: object) -> bytes:
+        return (
+            b"data: "
+            + json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": text}}], **members}).encode()
+            + b"\n\n"
+        )
+
+    events = [event(text, system_fingerprint=mark) for mark in ("a", "b", "a") for text in ("x", "", "y", "é")]
+    events += [b'data: {"choices": [{"index": 0, "delta": {"content": "z"}, "logprobs": {"content": [1]}}]}\n\n'] * 3
+    framed, whole = Accumulator(), Accumulator()
+    decoder = ChunkDecoder()
+    pieces = [piece for one in events for chunk in decoder.feed(one) for piece in framed.feed(chunk)]
+    expected = [piece for one in events for piece in whole.feed(ChatCompletionChunk(json.loads(one[6:])))]
+    assert pieces == expected
+    assert framed.completion() == whole.completion()
+    assert framed.text() == "xyé" * 3 + "zzz"

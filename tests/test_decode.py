@@ -400,3 +400,27 @@ def test_an_answer_that_reports_an_error():
     assert (caught.value.kind, caught.value.status, caught.value.code) == ("api_error", 429, "429")
     with pytest.raises(ProtocolError, match="list where an object was due"):
         read_object(b"[]")
+
+
+@pytest.mark.parametrize(
+    ("received", "kind"),
+    [
+        (b"<html>\n</html>\n\n", "not_sse"),
+        (b"upstream timed out\n\n", "not_sse"),
+        (b'{"error": 1}', "not_sse"),
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b": keep-alive\n\n", "empty"),
+        (b"event: ping\n\nid: 1\n\nretry: 5\n\ndata\n\n", "empty"),
+        (b"\xef\xbb\xbfdata:\n\n", "empty"),
+    ],
+)
+def test_what_is_no_stream_is_told_from_silence(received: bytes, kind: str):
+    """Bytes that are no events are said to be none, whatever the splits; keep-alives alone are an empty answer."""
+    for size in (1, len(received) or 1):
+        decoder = ChunkDecoder()
+        for start in range(0, len(received), size):
+            assert decoder.feed(received[start : start + size]) == []
+        with pytest.raises(NbchatError) as caught:
+            decoder.end()
+        assert caught.value.kind == kind

@@ -14,6 +14,7 @@ from recordings import UNHURRIED
 
 from nbchat.errors import ConfigurationError
 from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.decode import ChunkDecoder
 from nbchat.wire.messages import ChatCompletion, Message, ModelList, ToolCall, content_text, reasoning_text
 from nbchat.wire.values import Value, plain
 
@@ -162,3 +163,31 @@ def test_reasoning_under_any_name():
     ):
         assert Message(data).reasoning == reasoning_text(data) == "why"
     assert Message({"content": "x"}).reasoning is None
+
+
+def test_a_chunk_of_text_is_a_chunk():
+    """A chunk of which only the text was read is in every respect what it would be, had all of it been."""
+    event = b'data: {"id": "c", "extra": {"made": 1}, "choices": [{"index": 0, "delta": {"content": "%b"}, "logprobs": null}]}\n\n'
+    decoder = ChunkDecoder()
+    *_, chunk = (chunk for text in (b"a", b"b", b"c") for chunk in decoder.feed(event % text))
+    whole = ChatCompletionChunk(json.loads(event[6:] % b"c"))
+    assert type(chunk) is not ChatCompletionChunk, "it was read in full, and shows nothing"
+    for one, other in (
+        (chunk, whole),
+        (chunk.choices[0], whole.choices[0]),
+        (chunk.choices[0].delta, whole.choices[0].delta),
+    ):
+        assert one == other
+        assert repr(one) == repr(other)
+        assert one.to_dict() == other.to_dict()
+        assert list(one.keys()) == list(other.keys())
+        assert type(copy.deepcopy(one)) is type(pickle.loads(pickle.dumps(one))) is type(other)
+        assert isinstance(one, type(other))
+        assert one.get("nope") is None
+        with pytest.raises(AttributeError, match="nope"):
+            _ = one.nope
+        with pytest.raises(AttributeError, match="immutable"):
+            one.id = "d"
+    assert (chunk.id, chunk.extra.made, chunk.usage) == ("c", 1, None)
+    assert chunk.choices[0].delta.content == chunk.choices[0].delta["content"] == "c"
+    assert (chunk.choices[0].index, chunk.choices[0].finish_reason, chunk.choices[0].delta.role) == (0, None, None)

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from nbchat.wire.calls import Call, Calls
-from nbchat.wire.chunks import ChatCompletionChunk
+from nbchat.wire.chunks import Around, ChatCompletionChunk, TextChunk
 from nbchat.wire.messages import ChatCompletion, reasoning_text
 from nbchat.wire.parts import Details, Parts
 
@@ -160,6 +160,12 @@ def _keep(members: dict[str, Any], name: str, value: Any) -> None:
         members[name] = value
 
 
+def _says_once(choice: dict[str, Any]) -> bool:
+    """Whether taking a choice again with another text would change nothing but the text."""
+    beside = (value for name, value in choice["delta"].items() if name not in ("content", "role"))
+    return not any(beside) and not choice.get("logprobs") and _is_plain(choice)
+
+
 def _copied(members: dict[str, Any]) -> dict[str, Any]:
     """Return members such that lists which still grow are not the ones handed out."""
     return {name: value.copy() if name in _JOINED else value for name, value in members.copy().items()}
@@ -176,12 +182,16 @@ class Accumulator:
         'Hi'
     """
 
-    __slots__ = ("_answers", "_around", "_head", "_rest", "_usage", "_width")
+    __slots__ = ("_answers", "_around", "_frame", "_head", "_index", "_rest", "_texts", "_usage", "_width")
 
     def __init__(self) -> None:
         self._answers: dict[int, _Answer] = {}
         self._head: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
+        # What stood around the last chunk's text, if it need not be looked at again, and where such a text goes.
+        self._frame: Around | None = None
+        self._texts: list[str] = []
+        self._index = 0
         # What the last chunk held beside its choices, how to get that of another, and how many members it had.
         self._around: Any = 1
         self._rest: Any = len
@@ -189,8 +199,18 @@ class Accumulator:
 
     def feed(self, chunk: ChatCompletionChunk) -> list[Piece]:
         """Take the next chunk and return the text that it adds."""
+        frame = None
+        if type(chunk) is TextChunk:
+            frame, text = chunk._made  # noqa: SLF001  the hot path, here and below: to ask for it makes objects
+            if frame is self._frame:
+                # All else was taken from the last chunk, which had the same around its text.
+                if not text:
+                    return []
+                self._texts.append(text)
+                return [_piece(Piece, (self._index, "text", text))]
+        self._frame = None
         pieces: list[Piece] = []
-        data = chunk._data  # noqa: SLF001  the hot path: attribute access would make an object per level
+        data = chunk._data  # noqa: SLF001
         answers = self._answers
         for choice in data.get("choices") or ():
             index = choice.get("index") or 0
@@ -212,6 +232,8 @@ class Accumulator:
                 answer.finish_reason = reason
             if choice.get("logprobs") or not _is_plain(choice):
                 answer.add_members(choice)
+            if frame is not None and _says_once(choice):
+                self._frame, self._texts, self._index = frame, answer.content, index
         # Around the choices, nearly every chunk says what the last one said.
         try:
             if len(data) == self._width and self._rest(data) == self._around:
@@ -252,5 +274,7 @@ class Accumulator:
         choices = [answer.to_dict(index) for index, answer in sorted(self._answers.copy().items())]
         head = {"id": "", "created": 0, "model": "", **self._head, "object": "chat.completion"}
         # Moonshot counts in the choice.
-        usage = self._usage or next((counted for choice in choices if type(counted := choice.get("usage")) is dict), None)
+        usage = self._usage or next(
+            (counted for choice in choices if type(counted := choice.get("usage")) is dict), None
+        )
         return ChatCompletion({**head, "choices": choices, **({"usage": usage} if usage else {})})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import copy
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from nbchat.wire.messages import CustomTool, Function, Usage, reasoning_text
-from nbchat.wire.values import Value, many, maybe, one
+from nbchat.wire.values import Value, lend, many, maybe, one
 
-__all__ = ["ChatCompletionChunk", "ChunkChoice", "Delta", "ToolCallDelta"]
+__all__ = ["Around", "ChatCompletionChunk", "ChunkChoice", "Delta", "TextChunk", "ToolCallDelta", "text_chunk"]
 
 
 class ToolCallDelta(Value):
@@ -71,3 +72,109 @@ class ChatCompletionChunk(Value):
     service_tier: str | None
 
     _readers: ClassVar = {"choices": many(ChunkChoice), "usage": maybe(Usage)}
+
+
+# ---- chunks of text ------------------------------------------------------------------------------------------------
+#
+# Nearly every chunk differs from the one before it in its text alone, and is looked at once, for that text. So that is
+# all that is made of it; the three classes below make the rest when they are asked for it, and are to whoever looks the
+# classes that they are made from.
+
+
+Made = TypeVar("Made", bound="_Made")
+
+
+class Around(Protocol):
+    """What a chunk holds beside its text."""
+
+    def around(self, text: str) -> dict[str, Any]:
+        """Return the chunk's object with *text* in it."""
+
+
+class _Made(Value):
+    """A value that is made of its text when it is looked at."""
+
+    __slots__ = ("_made",)
+
+    _made: tuple[Around, str]
+    _kind: ClassVar[type[Value]]
+
+    def _own(self) -> dict[str, Any]:
+        around, text = self._made
+        return around.around(text)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_data":
+            lend(self, self._own())
+            return self._data
+        return super().__getattr__(name)
+
+    def __repr__(self) -> str:
+        return repr(self._kind(self._data))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:  # type: ignore[override]
+        return self._kind(copy.deepcopy(self._data, memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._kind, (self._data,)
+
+
+class _TextDelta(_Made, Delta):
+    __slots__ = ()
+
+    _kind = Delta
+
+    @property
+    def content(self) -> str:  # type: ignore[override]  # the member of Delta is a property too
+        return self._made[1]
+
+    def _own(self) -> dict[str, Any]:
+        return super()._own()["choices"][0]["delta"]  # type: ignore[no-any-return]  # decoded JSON
+
+
+class _TextChoice(_Made, ChunkChoice):
+    __slots__ = ()
+
+    _kind = ChunkChoice
+
+    @property
+    def delta(self) -> Delta:  # type: ignore[override]
+        return _make(_TextDelta, self._made)
+
+    def _own(self) -> dict[str, Any]:
+        return super()._own()["choices"][0]  # type: ignore[no-any-return]
+
+
+class TextChunk(_Made, ChatCompletionChunk):
+    """A chunk that differs from one before it in the text of its only choice, and in nothing else."""
+
+    __slots__ = ()
+
+    _kind = ChatCompletionChunk
+
+    @property
+    def choices(self) -> list[ChunkChoice]:  # type: ignore[override]
+        """What it adds to the answer."""
+        return [_make(_TextChoice, self._made)]
+
+
+_set_made = _Made.__dict__["_made"].__set__
+_new = object.__new__
+
+
+def _make(kind: type[Made], made: tuple[Around, str]) -> Made:
+    value = _new(kind)
+    _set_made(value, made)
+    return value
+
+
+def text_chunk(around: Around, text: str) -> TextChunk:
+    """Return the chunk with this text.
+
+    Args:
+        around: What the chunk holds beside it.
+        text: The text.
+    """
+    value = _new(TextChunk)
+    _set_made(value, (around, text))
+    return value

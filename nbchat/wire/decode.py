@@ -21,6 +21,9 @@ from nbchat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 __all__ = ["ChunkDecoder", "chunk_of_completion", "read_json", "read_object", "too_large", "without_surrogates"]
 
 _decode = msgspec.json.Decoder().decode
+# How much of what is no stream of events is looked at and repeated, in bytes; and how such a stream begins.
+_START = 80
+_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?:data|event|id|retry|error)?\s*(?::|[\r\n]|$)|$)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # How deep JSON may be nested: no server needs more, and copying or writing what is deeper would exhaust Python's stack.
 _DEEPEST = 100
@@ -211,7 +214,7 @@ class ChunkDecoder:
     """
 
     __slots__ = (
-        "_event_frame", "_events", "_failure", "_finished", "_frame", "_hits", "_nothing_yet", "_pause", "_seen", "_wait", "done",
+        "_event_frame", "_events", "_failure", "_finished", "_frame", "_hits", "_nothing_yet", "_pause", "_seen", "_start", "_wait", "done",
     )  # fmt: skip
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -219,6 +222,7 @@ class ChunkDecoder:
         self._events = EventDecoder(max_event_bytes)
         self._failure: NbchatError | None = None
         self._nothing_yet = True
+        self._start = b""  # of what came before the first chunk
         self._seen: set[int] = set()
         self._finished: set[int] = set()
         # What was the same in the last chunks: around a payload, and around an event that is nothing but one.
@@ -241,10 +245,12 @@ class ChunkDecoder:
             and received.find(b"\n\n") == len(received) - 2
             and len(received) <= self._events.max_event_bytes
             and not self.done
-            and (data := self._event_frame.read(received[:-2])) is not None
+            and (chunk := self._event_frame.read(received[:-2])) is not None
         ):
             self._hits += 1
-            return [ChatCompletionChunk(data)]
+            return [chunk]
+        if self._nothing_yet and len(self._start) < _START:
+            self._start += received[: _START - len(self._start)]
         if len(received) <= _WINDOW:
             return self._feed(received)
         starts = range(0, len(received), _WINDOW)
@@ -266,8 +272,8 @@ class ChunkDecoder:
         rest = whole.pop()
         for event in whole:
             # And what nearly every event of a longer read is.
-            if frame is not None and events.between and (data := frame.read(event)) is not None:
-                chunks.append(ChatCompletionChunk(data))
+            if frame is not None and events.between and (chunk := frame.read(event)) is not None:
+                chunks.append(chunk)
                 self._hits += 1
                 continue
             if not self._take(event + b"\n\n", chunks):
@@ -289,9 +295,9 @@ class ChunkDecoder:
         """
         try:
             for kind, payload in self._events.take(received):
-                data = self._read(kind, payload)
-                if data is not None:
-                    chunks.append(ChatCompletionChunk(data))
+                chunk = self._read(kind, payload)
+                if chunk is not None:
+                    chunks.append(chunk)
                 elif self.done:
                     return False
             if self._events.overflowed:
@@ -302,7 +308,7 @@ class ChunkDecoder:
             return False
         return True
 
-    def _read(self, kind: str, payload: bytes) -> dict[str, Any] | None:
+    def _read(self, kind: str, payload: bytes) -> ChatCompletionChunk | None:
         if kind == "error":
             raise self._reported(payload)
         if payload[:1] != b"{":  # not what every chunk is: blank (a keep-alive), [DONE], or something broken
@@ -312,13 +318,13 @@ class ChunkDecoder:
             if payload == b"[DONE]":
                 self.done = True
                 return None
-        if self._frame is not None and (data := self._frame.read(payload)) is not None:
+        if self._frame is not None and (chunk := self._frame.read(payload)) is not None:
             self._hits += 1
-            return data
+            return chunk
         data = _checked(read_json(payload), self._seen, self._finished)
         self._nothing_yet = False
         self._look(payload, data)
-        return data
+        return ChatCompletionChunk(data)
 
     def _look(self, payload: bytes, data: dict[str, Any]) -> None:
         """Look for what will be the same in the next chunk: ever less often where that came to nothing."""
@@ -348,13 +354,21 @@ class ChunkDecoder:
         Raises:
             APIError: The server reported an error in the stream.
             ProtocolError: What it sent is not a chunk (``invalid_json``, ``invalid_chunk``).
-            EmptyAnswerError: Nothing had come.
+            EmptyAnswerError: Nothing had come, or nothing but keep-alives.
             TruncatedError: The answer is not complete.
         """
         if self.complete:
             return
         if self._failure is not None:
             raise self._failure
+        if self._nothing_yet and _FIELD.match(self._start) is None:
+            begun = self._start.decode("utf-8", "replace").strip()
+            what = "a web page" if begun.startswith("<") else repr(begun)
+            raise ProtocolError(
+                f"The server sent {what}, which is not a stream of events.",
+                kind="not_sse",
+                hint="Is the base URL right?",
+            )
         if self._nothing_yet:
             raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
         raise TruncatedError("The answer was cut off: the connection ended before the server said it had finished.")

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from nbchat.wire.chunks import ChatCompletionChunk, text_chunk
+
 __all__ = ["Frame", "frame_of"]
 
 _decode = msgspec.json.Decoder().decode
@@ -27,7 +29,7 @@ _LONGEST = 4096
 class Frame:
     """The bytes before and after the text of a chunk, its quotes among them, and what the chunk holds beside it."""
 
-    __slots__ = ("_choice", "_data", "_delta", "_from", "_head", "_name", "_tail", "_to")
+    __slots__ = ("_choice", "_data", "_delta", "_from", "_head", "_is_content", "_name", "_tail", "_to")
 
     def __init__(self, head: bytes, tail: bytes, data: dict[str, Any], name: str) -> None:
         self._head = head
@@ -36,11 +38,12 @@ class Frame:
         self._to = 1 - len(tail) or None
         self._data = data
         self._name = name
+        self._is_content = name == "content"
         self._choice = data["choices"][0]
         self._delta = self._choice["delta"]
 
-    def read(self, received: bytes) -> dict[str, Any] | None:
-        """Return the chunk's object, or ``None`` if this is not the frame around one text."""
+    def read(self, received: bytes) -> ChatCompletionChunk | None:
+        """Return the chunk, or ``None`` if this is not the frame around one text."""
         if not (received.startswith(self._head) and received.endswith(self._tail)):
             return None
         try:
@@ -48,6 +51,10 @@ class Frame:
             text = _decode_text(received[self._from : self._to])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
+        return text_chunk(self, text) if self._is_content else ChatCompletionChunk(self.around(text))
+
+    def around(self, text: str) -> dict[str, Any]:
+        """Return the chunk's object with *text* in it."""
         # Half as dear as {**data, "choices": …}, and what a chunk costs is little more than this.
         delta = self._delta.copy()
         delta[self._name] = text
@@ -60,7 +67,8 @@ class Frame:
     def proved(self, received: bytes) -> bool:
         """Whether decoding *received*, the same chunk with another text, gives what :meth:`read` does."""
         try:
-            return bool(_decode(received) == self.read(received))
+            chunk = self.read(received)
+            return chunk is not None and bool(_decode(received) == chunk.to_dict())
         except (msgspec.DecodeError, UnicodeDecodeError):
             return False
 
@@ -79,7 +87,7 @@ def frame_of(payload: bytes, data: dict[str, Any]) -> Frame | None:
     Example:
         >>> frame = frame_of(b'{"choices":[{"delta":{"content":"a"}}]}', {"choices": [{"delta": {"content": "a"}}]})
         >>> frame.read(b'{"choices":[{"delta":{"content":"\\u00e9"}}]}')
-        {'choices': [{'delta': {'content': 'é'}}]}
+        ChatCompletionChunk(choices=[{'delta': {'content': 'é'}}])
     """
     choices = data.get("choices")
     delta = choices[0].get("delta") if choices and len(choices) == 1 else None

@@ -16,7 +16,7 @@ import msgspec
 
 from nbchat.errors import ConfigurationError
 
-__all__ = ["Value", "many", "maybe", "one", "plain"]
+__all__ = ["Value", "lend", "many", "maybe", "one", "plain"]
 
 Reader = Callable[[Any], Any]
 
@@ -189,3 +189,8 @@ class Value:
 
 # The slot's own setter: how a value gets its data although setting attributes is refused.
 _set_data = Value.__dict__["_data"].__set__
+
+
+def lend(value: Value, data: dict[str, Any]) -> None:
+    """Give a value that was made without its object the object, when somebody asks for it."""
+    _set_data(value, data)
