@@ -74,6 +74,8 @@ class Choice {
     this.#think(reasoning);
     this.#reasoning.flush();
     addCodeBars(this.#text, actions);
+    for (const box of this.#text.querySelectorAll("input"))
+      box.setAttribute("aria-label", box.checked ? "done" : "to do");
   }
 
   #think(reasoning: string): void {

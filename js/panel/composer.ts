@@ -25,8 +25,6 @@ export class Composer {
     placeholder: "Ask anything",
     "aria-label": "Your question",
     "aria-autocomplete": "list",
-    "aria-haspopup": "listbox",
-    "aria-expanded": "false",
   });
   readonly #send: HTMLButtonElement;
   readonly #stop: HTMLButtonElement;
@@ -167,7 +165,6 @@ export class Composer {
       ),
     );
     this.#names.hidden = fitting.length === 0;
-    this.#area.setAttribute("aria-expanded", String(!this.#names.hidden));
     this.#pick(0);
   }
 
@@ -195,7 +192,6 @@ export class Composer {
 
   #closeNames(): void {
     this.#names.hidden = true;
-    this.#area.setAttribute("aria-expanded", "false");
     this.#area.removeAttribute("aria-activedescendant");
   }
 

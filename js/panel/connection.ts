@@ -32,12 +32,7 @@ export class Connection {
     this.model = model;
     this.transcript = new Transcript(readEverything(model));
     const changed = () => this.#tell();
-    const gone = () => {
-      this.#gone = true;
-      for (const { reject } of this.#waiting.values()) reject(new Refused("The kernel is gone."));
-      this.#waiting.clear();
-      this.#tell();
-    };
+    const gone = () => this.lose();
     listen(model, signal, {
       "msg:custom": (message) => this.#hear(message as FromPython),
       "change:parameters": changed,
@@ -53,6 +48,15 @@ export class Connection {
   /** Whether the kernel that held the session is no more. */
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** The kernel is gone: what was asked of it is refused, what is known stays. */
+  lose(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    for (const { reject } of this.#waiting.values()) reject(new Refused("The kernel is gone."));
+    this.#waiting.clear();
+    this.#tell();
   }
 
   get settings(): Settings {

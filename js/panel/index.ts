@@ -14,6 +14,7 @@ export default (): Widget => {
     initialize({ model, signal }: InitializeProps): void {
       connection = new Connection(model, signal);
       notebook = new Notebook(model);
+      notebook.whenGone(() => connection?.lose(), signal);
       const saved = new SavedForm(connection, signal);
       notebook.keepAsMarkdown(() => saved.markdown());
       notebook.restoreView();

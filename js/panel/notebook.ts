@@ -32,7 +32,25 @@ interface Kernel {
   requestExecute(content: object): { done: Promise<unknown> };
 }
 
+const PANELS = Symbol.for("nbchat.panels");
+/** JupyterLab's words for a kernel that is no longer the one it was. */
+const ENDS = new Set(["restarting", "autorestarting", "dead", "terminating"]);
+
+interface Manager {
+  kernel?: Kernel;
+  context?: {
+    model?: NotebookModel;
+    sessionContext?: { statusChanged?: StatusSignal };
+  };
+}
+
+interface StatusSignal {
+  connect(slot: (sender: unknown, status: string) => void): unknown;
+  disconnect(slot: (sender: unknown, status: string) => void): unknown;
+}
+
 interface NotebookModel {
+  [PANELS]?: Map<string, () => string>;
   cells?: Cells;
   sharedModel?: { insertCell?(index: number, cell: object): unknown };
   toJSON?(): { cells?: { outputs?: Output[] }[] };
@@ -46,13 +64,11 @@ export class Notebook {
   }
 
   get #notebook(): NotebookModel | undefined {
-    const manager = this.#model.widget_manager as { context?: { model?: NotebookModel } } | undefined;
-    return manager?.context?.model;
+    return (this.#model.widget_manager as Manager | undefined)?.context?.model;
   }
 
   get #kernel(): Kernel | undefined {
-    const manager = this.#model.widget_manager as { kernel?: Kernel } | undefined;
-    return manager?.kernel;
+    return (this.#model.widget_manager as Manager | undefined)?.kernel;
   }
 
   get #id(): string {
@@ -106,16 +122,35 @@ export class Notebook {
     const notebook = this.#notebook;
     const write = notebook?.toJSON?.bind(notebook);
     if (!notebook || !write) return;
+    // One for all panels of a notebook, each of which brings this code anew.
+    const known = notebook[PANELS];
+    const panels = known ?? new Map();
+    panels.set(this.#id, conversation);
+    if (known) return;
+    notebook[PANELS] = panels;
     notebook.toJSON = () => {
       const file = write();
       for (const output of (file.cells ?? []).flatMap((cell) => cell.outputs ?? [])) {
-        if (!this.#isOurs(output) || !output.data) continue;
+        const id = panelOf(output);
+        const text = panels.get(id);
+        if (!text || !output.data) continue;
         const { [WIDGET]: _, ...rest } = output.data;
-        output.data = { ...rest, "text/markdown": conversation() };
-        output.metadata = { ...output.metadata, nbchat: { panel: this.#id } };
+        output.data = { ...rest, "text/markdown": text() };
+        output.metadata = { ...output.metadata, nbchat: { panel: id } };
       }
       return file;
     };
+  }
+
+  /** Calls back when the kernel that held the session ends, however it does. */
+  whenGone(gone: () => void, signal: AbortSignal): void {
+    const changed = (this.#model.widget_manager as Manager | undefined)?.context?.sessionContext
+      ?.statusChanged;
+    const heard = (_: unknown, status: string) => {
+      if (ENDS.has(status)) gone();
+    };
+    changed?.connect(heard);
+    signal.addEventListener("abort", () => changed?.disconnect(heard));
   }
 
   /** Shows the panel again where a reloaded notebook has only its Markdown. */
@@ -141,8 +176,13 @@ export class Notebook {
     return found;
   }
 
-  #isOurs({ data, metadata }: Output): boolean {
-    const view = data?.[WIDGET] as { model_id?: string } | undefined;
-    return this.#id !== "" && (view?.model_id ?? metadata?.nbchat?.panel) === this.#id;
+  #isOurs(output: Output): boolean {
+    return this.#id !== "" && panelOf(output) === this.#id;
   }
+}
+
+/** The panel that an output shows, or showed before it was saved. */
+function panelOf({ data, metadata }: Output): string {
+  const view = data?.[WIDGET] as { model_id?: string } | undefined;
+  return view?.model_id ?? metadata?.nbchat?.panel ?? "";
 }

@@ -14,6 +14,7 @@ import asyncio
 import sys
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
@@ -108,7 +109,10 @@ class Panel(anywidget.AnyWidget):
         self._asked_about = 0
         self._names = _namespace()
         self._look()
+        own_id = uuid.uuid4().hex  # a front end does not tell a widget its own
         super().__init__(
+            model_id=own_id,
+            own_id=own_id,
             name=session.name or "Chat",
             starters=list(starters),
             fields=[declaration(name) for name in CONTROLS],
@@ -117,7 +121,6 @@ class Panel(anywidget.AnyWidget):
             about=self._about(),
             **traits,
         )
-        self.own_id = self.model_id or ""
         _panels[self.own_id] = self
         _hear_while_a_cell_runs(self.comm)
         self.on_msg(self._asked)
@@ -146,8 +149,13 @@ class Panel(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the view, and beside it the conversation for viewers that have no widgets."""
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        markdown = self._session.to_markdown()
-        data = {**data, "text/markdown": markdown or "*An empty chat.*", "text/plain": f"<chat panel: {self.name}>"}
+        with self._lock:
+            path = self._transcript.path
+        # Of the end only, since all of a long conversation takes seconds; the front end keeps more in the file.
+        texts = [markdown_of(node) for node in path[-_TAIL:]] or ["*An empty chat.*"]
+        if len(path) > _TAIL:
+            texts.insert(0, f"*{len(path) - _TAIL} earlier messages are not shown.*")
+        data = {**data, "text/markdown": "\n\n".join(texts), "text/plain": f"<chat panel: {self.name}>"}
         return data, {**metadata, "nbchat": {"panel": self.own_id}}
 
     # ---- what happens in the session -------------------------------------------------------------------------------

@@ -12,10 +12,23 @@ import pytest
 from labs import PATIENCE, Notebook, jupyter
 from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk, words
-
 from test_cell import ATTACK
 
 PANEL = "panel = chat.panel(); panel"
+ROOT = Path(__file__).parent.parent.parent
+GROUPS = json.loads((ROOT / "tests" / "security" / "xss.json").read_text(encoding="utf-8"))["vectors"]
+VECTORS = [vector for group in GROUPS.values() for vector in group]
+# A session with a past, without asking anybody.
+GROW = """
+from nbchat.session.conversation import Node
+def grow(texts, **more):
+    parent = None
+    for i, text in enumerate(texts):
+        message = {'role': 'assistant' if i % 2 else 'user', 'content': text}
+        chat._conversation.add(Node(str(i), parent, message, f't{i // 2}', **more))
+        parent = str(i)
+    chat._conversation.head = parent
+"""
 
 
 @pytest.fixture(scope="module")
@@ -437,15 +450,7 @@ def test_the_kernel_is_gone(opened: Any, server: ScriptedServer, page: Page):
 
 def test_a_long_conversation_stays_light(opened: Any, server: ScriptedServer, page: Page):
     """Of 10,000 messages the page holds some screens full; earlier ones come when the reader scrolls to them."""
-    grow = (
-        "from nbchat.session.conversation import Node\n"
-        "parent = None\n"
-        "for i in range(10_000):\n"
-        "    role = 'assistant' if i % 2 else 'user'\n"
-        "    chat._conversation.add(Node(str(i), parent, {'role': role, 'content': f'Message {i} with **words**'}, f't{i // 2}'))\n"
-        "    parent = str(i)\n"
-        "chat._conversation.head = parent"
-    )
+    grow = f"{GROW}\ngrow([f'Message {{i}} with **words**' for i in range(10_000)])"
     opened(before=grow)
     panel = panel_of(page)
     expect(panel.locator(".nbp-list > article").last).to_contain_text("Message 9999")
@@ -496,3 +501,88 @@ def test_the_reader_keeps_place_and_selection(opened: Any, server: ScriptedServe
     assert page.evaluate("() => getSelection().toString()").startswith("Paragraph")
     panel.get_by_role("button", name="New text below").click()
     expect(panel.get_by_text("The end.")).to_be_in_viewport()
+
+
+def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page: Page):
+    """Each of some hundred attacks as question, answer, model name, tool call and error: no script runs, nothing is loaded."""
+    away: list[str] = []
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    notebook = opened(
+        "from nbchat.session.conversation import Node\n"
+        "parent = chat._conversation.head\n"
+        f"for i, text in enumerate({VECTORS!r}):\n"
+        "    for role in ('user', 'assistant'):\n"
+        "        call = {'id': 'c', 'type': 'function', 'function': {'name': text, 'arguments': text}}\n"
+        "        message = {'role': role, 'content': text, 'reasoning': text, 'tool_calls': [call]}\n"
+        "        node = Node(f'{i}{role}', parent, message, f't{i}', status='failed', model=text, error=text, finish_reason=text)\n"
+        "        chat._conversation.add(node)\n"
+        "        parent = node.id\n"
+        "chat.go(parent)"
+    )
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else away.append(request.url)
+        ),
+    )
+    notebook.run(2)
+    panel = panel_of(page)
+    messages = panel.locator(".nbp-list > article")
+    expect(messages.last).to_contain_text("Broke off here")
+    seen: set[str] = set()
+    while True:
+        bad = panel.locator(
+            "script, iframe, object, embed, form:not(.nbp-composer), style, base, meta, link, img, video, audio"
+        )
+        assert bad.count() == 0, bad.first.evaluate("(e) => e.outerHTML")
+        found = panel.evaluate(
+            """(root) => [...root.querySelectorAll('*')].flatMap((e) => [...e.attributes].map((a) => [e.tagName, a.name, a.value]))
+                .filter(([tag, name, value]) => name.startsWith('on') || name === 'style' && tag !== 'TEXTAREA' && tag !== 'INPUT'
+                    || ['href', 'src', 'action', 'formaction', 'xlink:href'].includes(name) && !/^(https?:|mailto:)/i.test(value))"""
+        )
+        assert found == []
+        first = messages.first.inner_text()
+        if first in seen or messages.count() == 0:
+            break
+        seen.add(first)
+        before = messages.first.evaluate(
+            "(e) => { e.dataset.seen = 'yes'; e.closest('.nbp-scroller').scrollTop = 0; return e.innerText; }"
+        )
+        if before.startswith(VECTORS[0][:10]):
+            break
+        page.wait_for_function("() => !document.querySelector('.nbp-list > article').dataset.seen")
+    assert page.evaluate("() => window.pwned") is None
+    assert (away, dialogs) == ([], [])
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
+def test_axe_finds_nothing(opened: Any, server: ScriptedServer, page: Page, theme: str):
+    """axe-core finds no violation in a panel that shows everything it has, in each theme."""
+    notebook = opened("chat.parameters.update({'stop': ['6.'], 'temperature': 0.2})")
+    page.evaluate(
+        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
+    )
+    panel = panel_of(page)
+    server.stream(
+        chunk(reasoning_content="Hm."),
+        chunk(
+            "# Title\n\n- [x] done\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx = 1\n```\n\n![p](http://evil.example/p.png)"
+        ),
+        chunk(finish="length"),
+    )
+    ask(panel, "everything")
+    ready(panel)
+    expect(panel.locator(".nbp-code-language")).to_be_visible()
+    notebook.run(2)
+    server.error(400, {"error": {"message": "no", "type": "x", "code": "x"}})
+    ask(panel, "an error")
+    expect(panel.locator(".nbp-error")).to_be_visible()
+    page.add_script_tag(path=ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js")
+    for button in ("Controls", "Show the next request"):
+        press(panel, button)
+        page.wait_for_timeout(400)  # colours change over a tenth of a second
+        found = page.evaluate(
+            """async () => (await axe.run('.nbp')).violations.map((v) => [v.id, ...v.nodes.map((n) => `${n.html} ${n.failureSummary}`)])"""
+        )
+        assert found == []
