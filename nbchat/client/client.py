@@ -39,12 +39,14 @@ class Client:
         verify: How that server's certificate is checked: ``True`` as ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` say, else
             against the public authorities; the path of a file or folder of authorities; an :class:`ssl.SSLContext`;
             ``False`` not at all, which is told once. ``None`` for the configured way.
+        max_event_bytes: How large one event of a stream, or a whole answer that is not streamed, may be in bytes
+            when it is unpacked (default 64 MiB): what is larger is an error, before it fills the memory.
 
     Models that name another endpoint (``"groq/llama-3.3-70b"``) are asked there, with the address, key, headers and
-    ``verify`` of that endpoint; *timeout* and *max_retries* hold for them too.
+    ``verify`` of that endpoint; *timeout*, *max_retries* and *max_event_bytes* hold for them too.
 
     Raises:
-        ConfigurationError: The address or a timeout is not one.
+        ConfigurationError: The address, a timeout or a size is not one.
 
     Example:
         >>> from nbchat import Client
@@ -62,6 +64,7 @@ class Client:
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
         verify: Verify | None = None,
+        max_event_bytes: int | None = None,
     ) -> None:
         # First of all the secrets go under cover: whatever raises below shows its locals in some tracebacks.
         api_key = Secret(api_key) if isinstance(api_key, str) else api_key
@@ -71,7 +74,7 @@ class Client:
             endpoint = replace(endpoint, headers=headers.checked())
         if verify is not None:
             endpoint = replace(endpoint, verify=verify)
-        self.http = Http(endpoint, timeout, max_retries)
+        self.http = Http(endpoint, timeout, max_retries, max_event_bytes)
         self.chat = Chat(self.http)
         self.models = Models(self.http)
         self.catalogue = Catalogue(self.http)

@@ -8,6 +8,8 @@ from typing import Any
 from traitlets import Bool, CInt, Dict, Enum, Float, Unicode, Union
 from traitlets.config import Application, SingletonConfigurable
 
+from nbchat.wire.sse import MAX_EVENT_BYTES
+
 __all__ = ["NBChat", "settings"]
 
 
@@ -62,7 +64,7 @@ class NBChat(SingletonConfigurable):
     ).tag(config=True)
     endpoints = _Literals(
         help="Further endpoints by name, asked as model='NAME/MODEL': dicts of base_url, api_key_env, model, headers, "
-        "verify, timeout, max_retries, api_version, auth."
+        "verify, timeout, max_retries, max_event_bytes, api_version, auth."
     ).tag(config=True)
     timeout = Union(
         [Float(), _Literals()],
@@ -71,6 +73,11 @@ class NBChat(SingletonConfigurable):
         help="Seconds to wait in each phase, or a dict of seconds: connect, first_byte, between_chunks.",
     ).tag(config=True)
     max_retries = CInt(2, min=0, help="How often a request is tried again after the first time.").tag(config=True)
+    max_event_bytes = CInt(
+        MAX_EVENT_BYTES,
+        min=1,
+        help="How large one event of a stream, or a whole answer that is not streamed, may be in bytes.",
+    ).tag(config=True)
 
 
 def settings() -> NBChat:

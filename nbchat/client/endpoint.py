@@ -60,6 +60,7 @@ class Endpoint:
         verify: How certificates are checked: as :class:`~nbchat.client.client.Client` takes it.
         timeout: As :class:`~nbchat.client.client.Client` takes it; ``None`` for the configured one.
         max_retries: How often a request is sent again; ``None`` for the configured number.
+        max_event_bytes: How large one event of a stream, or a whole body, may be; ``None`` for the configured number.
         key_missing: The variable that should hold the key and is not set.
         trimmed: Whether ``/chat/completions`` was taken off what somebody wrote.
     """
@@ -77,6 +78,7 @@ class Endpoint:
     verify: Verify = True
     timeout: Any = field(default=None, hash=False)
     max_retries: int | None = None
+    max_event_bytes: int | None = None
     key_missing: str | None = None
     trimmed: bool = False
 

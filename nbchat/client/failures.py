@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from nbchat.client.body import pieces
 from nbchat.client.endpoint import Endpoint
 from nbchat.client.retry import longest_wait, retry_after, should_retry, span
 from nbchat.errors import (
@@ -151,7 +152,7 @@ async def _beginning(response: httpx.Response) -> bytes:
     size = 0
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(_BODY_PATIENCE):
-            async for part in response.aiter_bytes():
+            async for part in pieces(response, response.aiter_raw()):
                 parts.append(part)
                 size += len(part)
                 if size >= _BODY_LIMIT:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from nbchat.client.body import ACCEPTED, checked_size, encodings, pieces, whole
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, Verify, route, tell
 from nbchat.client.failures import broken_off, compressed, reason, refusal, told_of, translate, web_page
@@ -67,15 +68,23 @@ class Http:
         endpoint: The server that answers for models which name no other, and the key that belongs to it.
         timeout: As :class:`~nbchat.client.client.Client` takes it; ``None`` for the endpoint's, else the configured one.
         max_retries: How often a request is sent again after the first time; ``None`` likewise.
+        max_event_bytes: How large one event of a stream, or a whole body, may be in bytes; ``None`` likewise.
 
     Attributes:
         rate_limits: What the last answer's headers told of the server's limits, a refusal's too.
     """
 
-    def __init__(self, endpoint: Endpoint, timeout: Timeout = None, max_retries: int | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        timeout: Timeout = None,
+        max_retries: int | None = None,
+        max_event_bytes: int | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self._timeout = timeout
         self.max_retries = max_retries
+        self._max_event_bytes = max_event_bytes if max_event_bytes is None else checked_size(max_event_bytes)
         self.phases(endpoint)  # a time that is none is said now
         # One for each way to check certificates; each keeps the connections to its servers apart by itself.
         self._pools: dict[Verify, Pool] = {}
@@ -85,10 +94,11 @@ class Http:
     async def complete(self, body: Mapping[str, Any], options: Options) -> ChatCompletion:
         """Send a request and return the whole answer."""
         async with self._answer("POST", "chat/completions", body, options) as response:
-            content = await _read(response)
+            limit = self.largest(response.request.extensions["nbchat.endpoint"])
+            content = await _read(response, limit)
             if "event-stream" not in _media(response):
                 return _completion(read_object(content))
-        decoder, accumulator = ChunkDecoder(), Accumulator()
+        decoder, accumulator = ChunkDecoder(limit), Accumulator()
         for chunk in decoder.feed(content):
             accumulator.feed(chunk)
         decoder.end()
@@ -107,15 +117,15 @@ class Http:
         async with self._answer("POST", "chat/completions", body, options) as response:
             opened()
             endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
-            kind = _media(response)
+            kind, limit = _media(response), self.largest(endpoint)
             if "json" in kind:  # a server that does not stream, although asked to
-                yield [chunk_of_completion(read_object(await _read(response)))]
+                yield [chunk_of_completion(read_object(await _read(response, limit)))]
                 return
             if "html" in kind:
                 raise web_page(endpoint)
-            decoder = ChunkDecoder()
-            # Undecoded where there is nothing to decode: httpx's decoding layer costs as much as our whole parse.
-            parts = response.aiter_bytes() if _compressed(response, endpoint) else response.aiter_raw()
+            decoder = ChunkDecoder(limit)
+            raw = response.aiter_raw()
+            parts = pieces(response, raw) if _compressed(response, endpoint) else raw
             broken: httpx.HTTPError | None = None
             begun = False
             waits, between = (
@@ -134,14 +144,15 @@ class Http:
                 broken = problem
             if broken is None:
                 decoder.end()
-                await _read_out(parts)
+                await _read_out(raw)
             elif not decoder.complete:
                 raise broken_off(broken, endpoint, begun=begun)
 
     async def models(self, endpoint: Endpoint | None = None, options: Options | None = None) -> ModelList:
         """Ask a server for its models: the default one, or another."""
         async with self._answer("GET", "models", None, options or Options(), endpoint) as response:
-            return ModelList(read_object(await _read(response)))
+            limit = self.largest(response.request.extensions["nbchat.endpoint"])
+            return ModelList(read_object(await _read(response, limit)))
 
     def _route(self, body: Mapping[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
         """Return the endpoint that answers a request, and the request with the name that its model has there."""
@@ -178,6 +189,13 @@ class Http:
             if given is not None:
                 return given
         return int(settings().max_retries)
+
+    def largest(self, endpoint: Endpoint) -> int:
+        """Return how large one event of a server's, or a whole body, may be in bytes."""
+        for given in (self._max_event_bytes, endpoint.max_event_bytes):
+            if given is not None:
+                return given
+        return int(settings().max_event_bytes)
 
     @asynccontextmanager
     async def _answer(
@@ -314,24 +332,22 @@ def _compressed(response: httpx.Response, endpoint: Endpoint) -> bool:
     """Whether an answer has to be decompressed.
 
     Raises:
-        ProtocolError: It is compressed in a way that was not asked for; httpx would pass it on as it is.
+        ProtocolError: It is compressed in a way that can't be undone here.
     """
-    given = response.headers.get("content-encoding", "").lower().replace(" ", "")
-    ways = {way for way in given.split(",") if way not in ("", "identity")}
-    asked = response.request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
-    if not ways <= {way.split(";")[0] for way in asked}:
-        raise compressed(given, endpoint)
+    ways = encodings(response)
+    if not set(ways) <= set(ACCEPTED):
+        raise compressed(", ".join(ways), endpoint)
     return bool(ways)
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """Read a whole body that is meant to be JSON or events."""
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    """Read a whole body that is meant to be JSON or events, of so many bytes at most."""
     endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
     if "html" in _media(response):
         raise web_page(endpoint)
     _compressed(response, endpoint)
     try:
-        return await response.aread()
+        return await whole(response, limit)
     except httpx.HTTPError as problem:
         failure = broken_off(problem, endpoint, begun=False)
     raise failure

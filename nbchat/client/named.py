@@ -21,6 +21,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "verify": object,  # Pool checks it, which also knows what it means
     "timeout": object,  # phases_of checks it
     "max_retries": int,
+    "max_event_bytes": int,
     "api_version": str,
     "auth": str,
 }
@@ -107,10 +108,11 @@ def _checked(name: str, given: Any) -> dict[str, Any]:
             meant = get_close_matches(str(key), KEYS, n=1)
             hint = f"Did you mean {meant[0]}?" if meant else f"There are: {', '.join(KEYS)}."
             raise ConfigurationError(f"{_place(name)} has {key!r}, which means nothing.", hint=hint)
-        if value is not None and (
-            not isinstance(value, KEYS[key]) or (key == "max_retries" and isinstance(value, bool))
-        ):
+        if value is not None and (not isinstance(value, KEYS[key]) or (KEYS[key] is int and isinstance(value, bool))):
             raise ConfigurationError(f"{_place(name)}[{key!r}] is of type {type(value).__name__}.", hint=_EXPECTED[key])
+    size = given.get("max_event_bytes")
+    if size is not None and size < 1:
+        raise ConfigurationError(f"{_place(name)}['max_event_bytes'] is {size}.", hint=_EXPECTED["max_event_bytes"])
     auth = given.get("auth")
     if auth not in (None, "bearer", "api-key"):
         raise ConfigurationError(f"{_place(name)}['auth'] is {auth!r}.", hint='It is "bearer" or "api-key".')
@@ -123,6 +125,7 @@ _EXPECTED = {
     "model": "It is a model's name.",
     "headers": 'It is a dict such as {"X-Team": "a"}.',
     "max_retries": "It is a number of tries after the first.",
+    "max_event_bytes": "It is a positive number of bytes.",
     "api_version": 'It is a text such as "2024-10-21".',
     "auth": 'It is "bearer" or "api-key".',
 }

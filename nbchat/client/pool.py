@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from nbchat.client import portal
+from nbchat.client.body import ACCEPTED
 from nbchat.client.endpoint import Verify
 from nbchat.client.tls import tls_context
 from nbchat.embedded.transport import EmbeddedTransport
@@ -73,7 +74,11 @@ def _connections(verify: Verify) -> httpx.AsyncClient:
         ConfigurationError: A proxy can't be used.
     """
     try:
-        return _Connections(verify=verify, mounts={"llama://": EmbeddedTransport()})  # type: ignore[arg-type]  # ours to read
+        return _Connections(
+            verify=verify,  # type: ignore[arg-type]  # ours to read
+            headers={"Accept-Encoding": ", ".join(ACCEPTED)},
+            mounts={"llama://": EmbeddedTransport()},
+        )
     except ImportError:
         why = "a SOCKS proxy needs the package socksio"
     except (ValueError, httpx.InvalidURL):  # its words may hold the password that the address does
