@@ -1,7 +1,8 @@
 """What servers sent, byte for byte, and what it has to become: ``tests/wire/*.sse``, each with a ``.json`` beside it.
 
-The ``.json`` holds the ``completion`` and, where the stream goes wrong, the ``error`` (kind, status, message). All but
-one are written after the servers' documentation; ``embedded.sse`` is what the embedded model sent.
+The ``.json`` holds the ``completion``; where the stream goes wrong, the ``error`` (kind, status, message); and, as
+``replayed``, the answer's message as the next request carries it. A ``.whole.json`` is the same answer where it is not
+streamed. Where each comes from is in ``tests/wire/README.md``.
 """
 
 from __future__ import annotations
@@ -34,14 +35,31 @@ class Recording:
     received: bytes
     completion: dict[str, Any]
     error: dict[str, Any] | None
+    replayed: dict[str, Any]
+    whole: dict[str, Any] | None
+
+
+WIRE = Path(__file__).parent / "wire"
 
 
 def _read(path: Path) -> Recording:
-    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    return Recording(path.stem, path.read_bytes(), expected["completion"], expected.get("error"))
+    expected = _json(path.with_suffix(".json"))
+    whole = path.with_suffix(".whole.json")
+    return Recording(
+        path.stem,
+        path.read_bytes(),
+        expected["completion"],
+        expected.get("error"),
+        expected["replayed"],
+        _json(whole) if whole.exists() else None,
+    )
 
 
-RECORDINGS = [_read(path) for path in sorted((Path(__file__).parent / "wire").glob("*.sse"))]
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+RECORDINGS = [_read(path) for path in sorted(WIRE.glob("*.sse"))]
 
 
 def chunks_of(pieces: Iterable[bytes]) -> tuple[list[ChatCompletionChunk], NbchatError | None]:

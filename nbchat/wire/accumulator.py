@@ -127,7 +127,7 @@ class _Answer:
         content = self.parts.joined(self.content)
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": content or (None if calls or self.refusal or self.audio else ""),
+            "content": content or (None if calls or self.function or self.refusal or self.audio else ""),
             "refusal": "".join(self.refusal) or None,
         }
         message |= {name: "".join(pieces) for name, pieces in self.reasoning.copy().items()}
