@@ -171,6 +171,99 @@ def test_a_call_without_an_id_gets_one():
     assert len(set(first)) == 2
 
 
+@pytest.mark.parametrize("place", [{}, {"index": 0}])
+def test_two_names_in_one_delta_are_two_calls(place: dict[str, Any]):
+    """Whole calls in one delta are told apart though the server gave them neither ids nor places of their own."""
+    two = [{**place, "function": {"name": name, "arguments": "{}"}} for name in "fg"]
+    made = message(chunk(tool_calls=two))["tool_calls"]
+    assert [call["function"]["name"] for call in made] == ["f", "g"]
+    assert made[0]["id"] != made[1]["id"]
+
+
+def test_a_custom_call_is_no_function():
+    """The input of a custom tool is joined as it is, and is readable under its own names."""
+    first = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": "SELECT"}}
+    accumulator = Accumulator()
+    for piece in (first, {"index": 0, "custom": {"input": " 1"}}):
+        accumulator.feed(chunk(tool_calls=[piece]))
+    (call,) = accumulator.completion().choices[0].message.tool_calls or ()
+    assert (call.type, call.custom and (call.custom.name, call.custom.input)) == ("custom", ("sql", "SELECT 1"))
+    assert "function" not in call
+
+
+@pytest.mark.parametrize(
+    ("fragments", "texts"),
+    [
+        # the same index goes on with a block, also after another
+        ([(0, "a"), (1, "b"), (0, "c")], ["ac", "b"]),
+        # without an index, what follows goes on
+        ([(None, "a"), (None, "b")], ["ab"]),
+        # text and summary with the same index are two blocks
+        ([(0, "a"), (0, {"type": "reasoning.summary", "summary": "s"}), (0, "b")], ["ab", "s"]),
+        # what is encrypted is never joined
+        ([(0, {"type": "reasoning.encrypted", "data": "x"}), (0, {"type": "reasoning.encrypted", "data": "y"})], ["x", "y"]),
+        # another id is another block
+        ([(0, {"type": "reasoning.text", "text": "a", "id": "1"}), (0, {"type": "reasoning.text", "text": "b", "id": "2"})], ["a", "b"]),
+    ],
+)  # fmt: skip
+def test_fragments_of_reasoning_find_each_other(fragments: list[tuple[int | None, Any]], texts: list[str]):
+    """Blocks of reasoning are put together by type and index, in the order in which they began."""
+    parts = [
+        {**({"type": "reasoning.text", "text": what} if isinstance(what, str) else what), "index": index}
+        for index, what in fragments
+    ]
+    got = message(*(chunk(reasoning_details=[part]) for part in parts))["reasoning_details"]
+    assert [block.get("text") or block.get("summary") or block.get("data") for block in got] == texts
+
+
+def test_a_signature_that_comes_late_signs_the_whole():
+    """A signature by itself belongs to the block of its index, and a null does not erase it."""
+    text = {"type": "reasoning.text", "index": 0}
+    pieces = [
+        {**text, "text": "a", "signature": None},
+        {**text, "text": "b"},
+        {**text, "signature": "s"},
+        {**text, "signature": None},
+    ]
+    got = message(*(chunk(reasoning_details=[piece]) for piece in pieces))["reasoning_details"]
+    assert got == [{**text, "text": "ab", "signature": "s"}]
+
+
+def test_parts_stand_where_they_came():
+    """Thoughts and references keep their place in the text; what is text alone is one string."""
+    parts = [
+        [{"type": "thinking", "thinking": "hm"}],
+        "a",
+        [{"type": "text", "text": "b"}, {"type": "reference", "reference_ids": [1]}],
+        "c",
+    ]
+    got = message(*(chunk(content=part) for part in parts))["content"]
+    assert got == [
+        {"type": "thinking", "thinking": "hm"},
+        {"type": "text", "text": "ab"},
+        {"type": "reference", "reference_ids": [1]},
+        {"type": "text", "text": "c"},
+    ]
+    assert message(chunk(content=[{"type": "text", "text": "a"}]), chunk(content="b"))["content"] == "ab"
+
+
+def test_a_message_in_place_of_a_delta_is_taken_once():
+    """A server that streams a whole message is understood; one that puts it beside the deltas says nothing twice."""
+    so_far = {"role": "assistant", "content": "ab"}
+    assert whole([ChatCompletionChunk({"choices": [{"message": so_far}]})])["choices"][0]["message"]["content"] == "ab"
+    pieces = [{"choices": [{"delta": {"content": text}, "message": so_far}]} for text in "ab"]
+    ended = {"choices": [{"message": so_far, "finish_reason": "stop"}]}
+    got = whole(ChatCompletionChunk(piece) for piece in [*pieces, ended])
+    assert got["choices"][0]["message"]["content"] == "ab"
+
+
+def test_what_a_choice_holds_beside_its_message_is_kept():
+    """Members of a choice that nobody knows are in the whole, and its tokens' numbers are joined."""
+    pieces = [{"choices": [{"delta": {}, "native_finish_reason": None, "token_ids": [n]}]} for n in (1, 2)]
+    (choice,) = whole(ChatCompletionChunk(p) for p in [*pieces, {"choices": [{"stop_reason": "x"}]}])["choices"]
+    assert (choice["token_ids"], choice["stop_reason"], "native_finish_reason" in choice) == ([1, 2], "x", False)
+
+
 def test_a_call_keeps_its_signature():
     """What a server puts beside a call's function stays with that call."""
     got = message(chunk(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f"}, "extra_content": {"s": 1}}]))

@@ -118,6 +118,11 @@ def test_every_ending_in_every_form(server: ScriptedServer, how: str, form: str)
     [
         ("stop", ""),
         ("length", "cut off at max_tokens"),
+        ("model_length", "cut off where the model's context ends"),
+        ("insufficient_system_resource", "cut off: the server ran out of resources"),
+        ("eos_token", ""),
+        ("end_turn", ""),
+        ("COMPLETE", ""),
         ("content_filter", "withheld by the server's content filter"),
         ("tool_calls", "the model asks for tools"),
         ("some_new_reason", "some_new_reason"),

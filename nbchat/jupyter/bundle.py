@@ -18,9 +18,15 @@ __all__ = ["bundle", "ended_because", "notes"]
 
 _RECORD_VERSION = 1
 
-# Finish reasons other than "stop", in words a person has.
+# What servers say of an answer that came to its own end: beside "stop" older TGI, Together, Anthropic and Cohere.
+_ENDS = frozenset({"stop", "eos_token", "eos", "stop_sequence", "end_turn", "COMPLETE"})
+# All other finish reasons, in words a person has.
 _REASONS = {
     "length": "cut off at max_tokens",
+    "max_tokens": "cut off at max_tokens",
+    "MAX_TOKENS": "cut off at max_tokens",
+    "model_length": "cut off where the model's context ends",  # Mistral
+    "insufficient_system_resource": "cut off: the server ran out of resources",  # DeepSeek
     "content_filter": "withheld by the server's content filter",
     "tool_calls": "the model asks for tools",
     "function_call": "the model asks for a function",
@@ -36,8 +42,8 @@ def notes(turn: Turn) -> list[str]:
     elif turn.status == "failed":
         said.append("broke off here")
     elif completion is not None:
-        reasons = {choice.finish_reason for choice in completion.choices if choice.finish_reason not in (None, "stop")}
-        said += sorted(ended_because(reason) for reason in reasons)
+        reasons = {choice.finish_reason for choice in completion.choices}
+        said += sorted(words for reason in reasons if (words := ended_because(reason)))
     if turn.left_out is not None and completion is not None:
         said.append(str(turn.left_out))
     asked = turn.asked.parameters.get("model")
@@ -49,7 +55,7 @@ def notes(turn: Turn) -> list[str]:
 
 def ended_because(reason: str | None) -> str:
     """Return a finish reason in words a person has; nothing for an answer that came to its own end."""
-    return "" if reason in (None, "stop") else _REASONS.get(reason) or _word(reason)
+    return "" if reason is None or reason in _ENDS else _REASONS.get(reason) or _word(reason)
 
 
 def _word(text: str) -> str:
