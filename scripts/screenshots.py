@@ -1,4 +1,4 @@
-"""Takes the README's pictures: a `%%chat` cell in a real JupyterLab, answered by the embedded model.
+"""Takes the README's pictures: a `%%chat` cell and the panel in a real JupyterLab, answered by the embedded model.
 
 .venv/bin/python scripts/screenshots.py docs/images
 """
@@ -28,9 +28,19 @@ CELLS = [
 ]
 
 
-def take(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib.Path) -> None:
-    """Run the notebook in one theme and take a picture while the second answer streams."""
-    notebook = Notebook(page, url, folder, f"chat-{theme.lower()}.ipynb", CELLS).open()
+PANEL = [
+    (
+        "import nbchat\n"
+        'nbchat.Session("local").send("Hi")\n'
+        'chat = nbchat.Session("local", system="You are a helpful teacher. Use Markdown.", temperature=0, max_tokens=220)'
+    ),
+    "chat.panel()",
+]
+QUESTION = "Show me how to read a CSV file with pandas, with a short code example."
+
+
+def in_theme(page: Page, theme: str) -> None:
+    """Change the theme, and close the side bar."""
     page.evaluate(
         """async (theme) => {
             await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
@@ -38,6 +48,29 @@ def take(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib
         }""",
         f"JupyterLab {theme}",
     )
+
+
+def take_panel(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib.Path) -> None:
+    """Ask in the panel, with its controls open, and take a picture of the answer."""
+    notebook = Notebook(page, url, folder, f"panel-{theme.lower()}.ipynb", PANEL).open()
+    in_theme(page, theme)
+    notebook.run(0)
+    notebook.run(1)
+    panel = page.locator(".nbp")
+    panel.get_by_role("button", name="Controls").click()
+    box = panel.get_by_label("Your question")
+    box.fill(QUESTION)
+    box.press("Enter")
+    panel.locator(".nbp-meter").wait_for(timeout=120_000)
+    panel.evaluate("(root) => root.scrollIntoView({ block: 'end' })")
+    page.wait_for_timeout(500)  # what comes in under the mouse fades in
+    page.screenshot(path=target / f"panel-{theme.lower()}.png")
+
+
+def take(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib.Path) -> None:
+    """Run the notebook in one theme and take a picture while the second answer streams."""
+    notebook = Notebook(page, url, folder, f"chat-{theme.lower()}.ipynb", CELLS).open()
+    in_theme(page, theme)
     notebook.run(0)
     notebook.run(1)
     notebook.start(2)
@@ -60,6 +93,7 @@ def main(target: pathlib.Path) -> None:
             for theme in ("Light", "Dark"):
                 page = chromium.new_page(viewport={"width": 1000, "height": 720}, device_scale_factor=1.5)
                 take(page, url, folder, theme, target)
+                take_panel(page, url, folder, theme, target)
                 page.close()
             chromium.close()
 

@@ -147,7 +147,8 @@ export class AnswerView {
 
   /** Makes as many choices as there are; null for those that can't be gone on from yet. */
   #reshape(ids: (string | null)[]): void {
-    const shape = JSON.stringify(ids);
+    // One alone is the same while it streams and after: putting it in again would drop the reader's selection.
+    const shape = ids.length === 1 ? "one" : JSON.stringify(ids);
     if (shape === this.#shape) return;
     this.#shape = shape;
     const before = this.#choices;
@@ -224,7 +225,7 @@ export function meterText(meter: Meter = {}, model?: string): string {
   if (meter.first !== undefined) parts.push(`first token ${seconds(meter.first)}`);
   if (meter.tokens !== undefined) parts.push(`${meter.tokens} tokens`);
   if (meter.rate !== undefined) parts.push(`${Math.round(meter.rate)} tokens/s`);
-  if (meter.cost !== undefined) parts.push(money(meter.cost));
+  if (meter.cost) parts.push(money(meter.cost));
   return parts.filter(Boolean).join(" · ");
 }
 

@@ -38,7 +38,7 @@ export class StatusView {
     const tokens = prompt + completion;
     this.#spent.textContent =
       tokens > 0
-        ? [`${tokens.toLocaleString()} tokens`, cost === null ? "" : money(cost)].filter(Boolean).join(" · ")
+        ? [`${tokens.toLocaleString()} tokens`, cost ? money(cost) : ""].filter(Boolean).join(" · ")
         : "";
     this.#spent.title = `${prompt} prompt and ${completion} completion tokens in this session`;
   }

@@ -124,12 +124,14 @@ describe("messages", () => {
     frame();
     expect(find(".nbp-answer").getAttribute("aria-busy")).toBe("true");
     const strong = find(".nbp-answer strong");
+    getSelection()?.selectAllChildren(strong);
     model.receive({ type: "delta", seq: 3, turn: "t", parts: [[0, "text", 6, "\n\n```python\nx = 1\n```"]] });
     frame();
     const settled = { ...ANSWER, reasoning: "Hm." };
     model.receive({ type: "path", seq: 4, keep: 0, from: 0, total: 2, messages: [QUESTION, settled] });
     frame();
     expect(find(".nbp-answer strong")).toBe(strong);
+    expect(getSelection()?.toString()).toBe("Hi");
     expect(find(".nbchat-reasoning-text").textContent).toBe("Hm.");
     expect(el.querySelectorAll(".nbp-answer")).toHaveLength(1);
     expect(find(".nbp-code-language").textContent).toBe("python");
