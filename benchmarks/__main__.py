@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import chunks, concurrency, imports, latency, notebook
+from benchmarks import chunks, concurrency, imports, latency, notebook, panel, transports
 
 _ALL = {
     "chunks": ("CPU per streamed chunk", lambda quick: chunks.main(3 if quick else 7)),
     "concurrency": ("A thousand streams at once", lambda quick: concurrency.main(1 if quick else 5)),
     "imports": ("From nothing to the first token", lambda quick: imports.main(3 if quick else 7)),
     "latency": ("From the server's write to the user's code", lambda quick: latency.main(1 if quick else 3)),
+    "transports": ("What to put beneath httpx", lambda quick: transports.main(3 if quick else 7)),
     "notebook": ("From the kernel to the page", lambda quick: notebook.main(quick=quick)),
+    "panel": ("In the page", lambda quick: panel.main(quick=quick)),
 }
 
 
