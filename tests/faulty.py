@@ -284,6 +284,11 @@ FAULTS: dict[str, Fault] = {
     "gzip": Fault(_compressed(b"gzip", gzip.compress), TEXT),
     "gzip-flushed": Fault(_flushed, TEXT),
     "deflate": Fault(_compressed(b"deflate", zlib.compress), TEXT),
+    "reason-in-latin-1": Fault(_streamed(*GOOD, head=_HEAD.replace(b"OK", b"Tr\xe8s bien")), TEXT),
+    # The one that comes with an answer would go along with the next question.
+    "cookie-in-latin-1": Fault(
+        _streamed(*GOOD, head=_HEAD.replace(b"\r\n\r\n", b"\r\nset-cookie: caf\xe9=\xff; path=/\r\n\r\n")), TEXT
+    ),
     "hints-first": Fault(_each(_raw(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"), Wire.answer), TEXT),
     "continue-first": Fault(_each(_raw(b"HTTP/1.1 100 Continue\r\n\r\n"), Wire.answer), TEXT),
     "no-done": Fault(_streamed(HELLO, THERE, STOP), TEXT),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -20,6 +20,8 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
+
+from nbchat.client.upload import Upload
 
 __all__ = ["FastTransport"]
 
@@ -46,6 +48,7 @@ _MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] =
     (aiohttp.ClientError, httpx.ReadError, ""),
     (TimeoutError, httpx.ConnectTimeout, ""),
     (OSError, httpx.ReadError, ""),
+    (UnicodeError, httpx.ConnectError, "the name does not resolve"),  # one that can't be asked for: a..b
 )
 
 
@@ -94,6 +97,11 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         # Where the body was read to its end the connection is back in the pool already; everything else is closed.
         self._response.close()
+
+
+def _sound(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Leave out what httpx would keep and then not be able to send back: a cookie that is not plain text."""
+    return [(name, value) for name, value in headers if value.isascii() or name.lower() != b"set-cookie"]
 
 
 def _end(
@@ -147,28 +155,36 @@ class FastTransport(httpx.AsyncBaseTransport):
         """Send one request, and return its answer when the headers have come."""
         waits: dict[str, Any] = request.extensions.get("timeout", {})
         failure: httpx.TransportError
+        upload = Upload(await request.aread(), waits.get("write"))
         try:
-            response = await self._open().request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=[*request.headers.multi_items(), *self._pass(request).items()],
-                data=await request.aread() or None,
-                allow_redirects=False,
-                **self._detour(request),
-                timeout=aiohttp.ClientTimeout(
-                    total=None, connect=waits.get("connect"), sock_read=waits.get("read"), ceil_threshold=float("inf")
-                ),
-            )
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as problem:
-            failure = _as_httpx(problem, request)
+            async with upload:
+                response = await self._open().request(
+                    request.method,
+                    URL(str(request.url), encoded=True),
+                    headers=[*request.headers.multi_items(), *self._pass(request).items()],
+                    data=upload.data,
+                    allow_redirects=False,
+                    **self._detour(request),
+                    timeout=aiohttp.ClientTimeout(
+                        total=None,
+                        connect=waits.get("connect"),
+                        sock_read=waits.get("read"),
+                        ceil_threshold=float("inf"),
+                    ),
+                )
+        except (aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError) as problem:
+            failure = httpx.WriteTimeout("", request=request) if upload.stalled else _as_httpx(problem, request)
         else:
             self._watch(response)
             return httpx.Response(
                 response.status,
-                headers=list(response.raw_headers),
+                headers=_sound(response.raw_headers),
                 stream=_Body(request, response),
                 request=request,
-                extensions={"http_version": b"HTTP/1.1", "reason_phrase": (response.reason or "").encode()},
+                extensions={
+                    "http_version": b"HTTP/1.1",
+                    "reason_phrase": (response.reason or "").encode(errors="replace"),
+                },
             )
         # Out here, so that frames which hold the headers are not in the traceback.
         raise failure
