@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 
 import pytest
-from scripted import PATIENCE
+from scripted import PATIENCE, ScriptedServer
 
-from nbchat.session.events import Event, Events, HeadMoved
+import nbchat
+from nbchat.session.events import Event, Events, HeadMoved, TextAdded
 
 
 def moved(*heads: str) -> list[HeadMoved]:
@@ -100,6 +102,29 @@ def test_an_interrupt_does_not_silence_the_session():
         events.emit(HeadMoved("a"))
     events.emit(HeadMoved("b"))
     assert seen == moved("b")
+
+
+@pytest.mark.parametrize("failure", [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError])
+def test_a_callback_that_exits_ends_no_turn(
+    server: ScriptedServer, failure: type[BaseException], caplog: pytest.LogCaptureFixture
+):
+    """On the I/O thread whatever a callback raises is logged: the turn goes on to its end, and so do others after it."""
+    chat = nbchat.Session("m", base_url=server.url)
+    names: list[str] = []
+
+    def leave(event: Event) -> None:
+        names.append(threading.current_thread().name)
+        if isinstance(event, TextAdded):
+            raise failure
+
+    chat.subscribe(leave)
+    server.always_answer("Hello there")
+    for _ in range(2):
+        turn = chat.stream("Hi")
+        assert turn.wait(PATIENCE)
+        assert (turn.status, turn.text) == ("done", "Hello there")
+    assert "nbchat-io" in names
+    assert failure.__name__ in caplog.text
 
 
 def test_one_at_a_time_from_all_threads():

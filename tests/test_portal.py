@@ -44,6 +44,24 @@ def test_what_the_work_raises_comes_back():
         portal.run(fail())
 
 
+@pytest.mark.parametrize("failure", [SystemExit, KeyboardInterrupt])
+def test_the_thread_outlives_an_exit(failure: type[BaseException]):
+    """What ends a thread or a program elsewhere ends only the work here: whoever waits is told, others go on."""
+
+    def leave() -> None:
+        raise failure
+
+    async def fail() -> None:
+        raise failure
+
+    other = portal.start(asyncio.sleep(0.05, "done"))
+    portal.call_soon(leave)
+    with pytest.raises(failure):
+        portal.run(fail())
+    assert other.result(PATIENCE) == "done"
+    assert portal.run(where()) == "nbchat-io"
+
+
 def test_work_in_any_event_loop():
     """From async code the work is awaited, in whatever loop, the I/O thread's own included."""
     assert asyncio.run(portal.run_from_anywhere(where())) == "nbchat-io"

@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import inspect
+import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -41,7 +42,7 @@ class _Portal:
             with self._lock:
                 if self._loop is None:
                     loop = asyncio.new_event_loop()
-                    self.thread = threading.Thread(target=loop.run_forever, name="nbchat-io", daemon=True)
+                    self.thread = threading.Thread(target=_go_on, args=(loop,), name="nbchat-io", daemon=True)
                     self.thread.start()
                     self._loop = loop
         return self._loop
@@ -70,6 +71,15 @@ class _Portal:
 
         asyncio.run_coroutine_threadsafe(cancel_all(), loop)
         thread.join(_GOODBYE)
+
+
+def _go_on(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped: an ``exit()`` in what runs there ends that, and not everybody's work."""
+    while True:
+        try:
+            return loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            logging.getLogger("nbchat").exception("what ran on the I/O thread tried to end it")
 
 
 def _begun(task: asyncio.Task[Any]) -> bool:

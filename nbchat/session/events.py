@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nbchat.client.portal import in_portal
 from nbchat.wire.accumulator import Piece
 
 if TYPE_CHECKING:
@@ -154,12 +155,14 @@ class Events:
             for callback in subscribers:
                 try:
                     callback(event)
-                except Exception:  # noqa: BLE001  a listener of anybody's may fail in any way
+                except BaseException as failure:  # a listener of anybody's may fail in any way
+                    # An interrupt is for whoever emits, and the next event goes on from here. On the I/O thread nobody
+                    # is interrupted: there an exit() of a listener's would end all sessions.
+                    if not isinstance(failure, Exception) and not in_portal():
+                        with self._lock:
+                            self._delivering = False
+                        raise
                     _log.exception("a subscriber of a session's events failed")
-                except BaseException:  # an interrupt, which is for whoever emits: the next event goes on from here
-                    with self._lock:
-                        self._delivering = False
-                    raise
             with self._lock:
                 if not self._queue:
                     self._delivering = False
