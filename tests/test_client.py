@@ -13,6 +13,7 @@ from scripted import PATIENCE, USAGE, Reply, ScriptedServer, chunk, completion, 
 
 from nbchat.client.client import Client
 from nbchat.errors import (
+    APIConnectionError,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -21,6 +22,7 @@ from nbchat.errors import (
     RateLimitError,
     ServerError,
 )
+from nbchat.wire.chunks import ChatCompletionChunk
 
 QUESTION = [{"role": "user", "content": "Say this is a test"}]
 
@@ -153,6 +155,46 @@ def test_a_stream_that_is_left_closes_its_connection(client: Client, server: Scr
     assert server.requests[0].closed.wait(PATIENCE)
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_stream_that_was_begun_and_dropped_closes_its_connection(
+    client: Client, server: ScriptedServer, asynchronous: bool, request: pytest.FixtureRequest
+):
+    """After one next() the stream is closed as soon as nobody holds it, and not when Python next looks for cycles."""
+    server.stream(chunk("one"), threading.Event(), chunk("two"))
+    request.addfinalizer(gc.enable)
+    gc.disable()
+
+    async def begin() -> None:
+        stream = await client.chat.completions.acreate(model="m", messages=QUESTION, stream=True)
+        await anext(stream)
+
+    if asynchronous:
+        asyncio.run(begin())
+    else:
+        next(client.chat.completions.create(model="m", messages=QUESTION, stream=True))
+    assert server.requests[0].closed.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_loop_goes_on_where_next_left_off(client: Client, server: ScriptedServer, asynchronous: bool):
+    """A loop after a next() gets all other chunks, also those that came in one read with the first."""
+    pieces = [f"{number} " for number in range(10)]
+    whole = b"".join(f"data: {json.dumps(chunk(piece))}\n\n".encode() for piece in pieces)
+    server.stream(whole, chunk(finish="stop"))
+
+    async def collect() -> list[ChatCompletionChunk]:
+        stream = await client.chat.completions.acreate(model="m", messages=QUESTION, stream=True)
+        first = await anext(stream)
+        return [first, *[chunk async for chunk in stream]]
+
+    if asynchronous:
+        got = asyncio.run(collect())
+    else:
+        stream = client.chat.completions.create(model="m", messages=QUESTION, stream=True)
+        got = [next(stream), *stream]
+    assert [one.choices[0].delta.content for one in got] == [*pieces, None]
+
+
 def test_an_async_stream_that_is_cancelled_closes_its_connection(client: Client, server: ScriptedServer):
     """Cancelling the task that reads a stream is enough for the server to see it."""
     server.stream(chunk("one"), threading.Event())
@@ -237,6 +279,14 @@ def test_nothing_listens(server: ScriptedServer):
     with pytest.raises(NbchatError, match=r"127\.0\.0\.1:\d+ can't be reached") as caught:
         Client(server.url, max_retries=0).chat.completions.create(model="m", messages=QUESTION)
     assert caught.value.kind == "connection"
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
+def test_a_name_that_cant_be_asked_for_is_no_host(host: str):
+    """A host that no name server could be asked about is told of like one that it does not know."""
+    client = Client(f"http://{host}/v1", max_retries=0)
+    with pytest.raises(APIConnectionError, match="there is no such host"):
+        client.chat.completions.create(model="m", messages=QUESTION)
 
 
 @pytest.mark.parametrize(("phase", "words"), [("first_byte", "first byte"), ("between_chunks", "stopped coming")])

@@ -23,6 +23,8 @@ class _Flow:
     def __init__(self) -> None:
         self.opened: Feed[None] = Feed()
         self.chunks: Feed[ChatCompletionChunk] = Feed()
+        # Of what was taken, what is still to be handed out: by whichever loop or next() comes next.
+        self.left: Iterator[ChatCompletionChunk] = iter(())
         self.error: BaseException | None = None
         self.room: asyncio.Event | None = None
 
@@ -44,11 +46,13 @@ class _Flow:
             self.chunks.close()
             self.opened.close()
 
-    def take(self) -> list[ChatCompletionChunk]:
+    def take(self) -> bool:
+        """Take what has come to hand it out; whether there was anything."""
         chunks = self.chunks.take()
         if self.room is not None and len(chunks) > _HIGH_WATER:
             portal.call_soon(self.room.set)
-        return chunks
+        self.left = iter(chunks)
+        return bool(chunks)
 
     def raise_refusal(self) -> None:
         # What arrived is delivered before what went wrong is told.
@@ -66,8 +70,6 @@ class Stream:
     def __init__(self, http: Http, body: Mapping[str, Any], options: Options) -> None:
         self._flow = _Flow()
         self._pump = portal.start(self._flow.pump(http, body, options))
-        self._iterator: Iterator[ChatCompletionChunk] | None = None
-        self._aiterator: AsyncIterator[ChatCompletionChunk] | None = None
 
     def wait_until_open(self) -> Self:
         """Block until the server has begun to answer, and raise its refusal if it refused."""
@@ -92,31 +94,36 @@ class Stream:
     def _generate(self) -> Iterator[ChatCompletionChunk]:
         flow = self._flow
         try:
-            while True:
-                flow.chunks.wait(0)
-                chunks = flow.take()
-                if not chunks:
-                    break
-                yield from chunks
+            yield from flow.left
+            while self._more():
+                yield from flow.left
         finally:
             self.close()
-        if flow.error is not None:
-            raise flow.error
+        self._raise_failure()
 
     async def _agenerate(self) -> AsyncIterator[ChatCompletionChunk]:
         flow = self._flow
         try:
-            while True:
-                await flow.chunks.wait_async(0)
-                chunks = flow.take()
-                if not chunks:
-                    break
-                for chunk in chunks:
+            for chunk in flow.left:
+                yield chunk
+            while await self._more_async():
+                for chunk in flow.left:
                     yield chunk
         finally:
             self.close()
-        if flow.error is not None:
-            raise flow.error
+        self._raise_failure()
+
+    def _more(self) -> bool:
+        self._flow.chunks.wait(0)
+        return self._flow.take()
+
+    async def _more_async(self) -> bool:
+        await self._flow.chunks.wait_async(0)
+        return self._flow.take()
+
+    def _raise_failure(self) -> None:
+        if self._flow.error is not None:
+            raise self._flow.error
 
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
         # A new generator, not this object: when a loop is broken out of, it is the generator that goes away, and with
@@ -126,15 +133,33 @@ class Stream:
     def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
         return self._agenerate()
 
+    # No generator here: one that is kept would keep the stream in turn, which is closed when it is dropped.
+
     def __next__(self) -> ChatCompletionChunk:
-        if self._iterator is None:
-            self._iterator = self._generate()
-        return next(self._iterator)
+        try:
+            chunk = next(self._flow.left, None)
+            while chunk is None and self._more():
+                chunk = next(self._flow.left, None)
+        except BaseException:  # an interrupt
+            self.close()
+            raise
+        if chunk is not None:
+            return chunk
+        self._raise_failure()
+        raise StopIteration
 
     async def __anext__(self) -> ChatCompletionChunk:
-        if self._aiterator is None:
-            self._aiterator = self._agenerate()
-        return await anext(self._aiterator)
+        try:
+            chunk = next(self._flow.left, None)
+            while chunk is None and await self._more_async():
+                chunk = next(self._flow.left, None)
+        except BaseException:  # cancelled
+            self.close()
+            raise
+        if chunk is not None:
+            return chunk
+        self._raise_failure()
+        raise StopAsyncIteration
 
     def __enter__(self) -> Self:
         return self
@@ -151,6 +176,7 @@ class Stream:
     def close(self) -> None:
         """Stop the answer and close its connection. Closing twice is closing once."""
         self._pump.cancel()
+        self._flow.left = iter(())
 
     def __del__(self) -> None:
         pump = getattr(self, "_pump", None)
