@@ -6,7 +6,7 @@
     ├── ConfigurationError       nothing was sent: an endpoint, a model or an option is wrong or missing
     ├── APIConnectionError       no connection, or it broke before an answer began
     │   └── APITimeoutError      nothing came within the time allowed (``.phase`` says where)
-    ├── APIStatusError           the server answered with an HTTP error status
+    ├── APIStatusError           the server answered with an HTTP error status, or told of one inside an answer
     │   ├── BadRequestError            400, 413, 422
     │   │   └── ContextLengthError     the prompt is longer than the model's context
     │   ├── AuthenticationError        401
@@ -17,18 +17,21 @@
     │   │   └── QuotaError             402, or 429 because the account's credit is used up: waiting does not help
     │   └── ServerError                5xx
     │       └── OverloadedError        503, 529
-    ├── APIError                 an error inside an answer that began well
+    ├── APIError                 an error inside an answer that began well, and which of those above it is was not said
     ├── ProtocolError            the answer is not what the API says it is
     ├── TruncatedError           the answer ended before it was complete
     ├── EmptyAnswerError         the answer ended before it began
     └── TurnCancelled            the turn was stopped by somebody
+
+What ``.kind`` is tells where an error was met: ``"status"`` in place of an answer, ``"api_error"`` inside one that had begun
+with status 200. A rate limit is a ``RateLimitError`` either way, and so with the others.
 
 Foreign exceptions are translated into these where they are met, so that nothing else reaches a caller.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 __all__ = [
     "QUOTA_CODES",
@@ -152,7 +155,7 @@ class APITimeoutError(APIConnectionError):
 
 
 class APIStatusError(NbchatError):
-    """The server refused the request with an HTTP error status.
+    """The server refused the request with an HTTP error status, or told of such a refusal inside an answer.
 
     Attributes:
         should_retry: Whether the server says that another try makes sense; ``None`` where it does not say.
@@ -216,7 +219,7 @@ class OverloadedError(ServerError):
 
 
 class APIError(NbchatError):
-    """The server reported an error inside an answer that had begun with status 200."""
+    """The server reported an error inside an answer that had begun with status 200, with no status or code that is known."""
 
     kind: Kind = "api_error"
 
@@ -267,14 +270,23 @@ QUOTA_CODES = frozenset(
 )
 # The codes of a key that is not accepted, which some servers answer with status 400.
 _KEY_CODES = frozenset({"invalid_api_key", "authentication_error", "missing_api_key"})
+# The codes of too much at once: OpenAI's, then Anthropic's. With an HTTP status they come with 429.
+_RATE_CODES = frozenset({"rate_limit_exceeded", "rate_limit_error"})
 
 
-def status_error(status: int, code: str | None = None) -> type[APIStatusError]:
+@overload
+def status_error(status: int, code: str | None = None) -> type[APIStatusError]: ...
+@overload
+def status_error(status: int | None, code: str | None = None) -> type[APIStatusError] | None: ...
+def status_error(status: int | None, code: str | None = None) -> type[APIStatusError] | None:
     """Return the class for an HTTP error status.
 
     Args:
-        status: The HTTP status, 400 or above.
+        status: The HTTP status, 400 or above; ``None`` where there is none.
         code: The server's error code, which may tell more than the status does.
+
+    Returns:
+        The class; ``None`` where there is no status and the code alone does not tell.
 
     Example:
         >>> status_error(429).__name__
@@ -288,4 +300,6 @@ def status_error(status: int, code: str | None = None) -> type[APIStatusError]:
         return AuthenticationError
     if code == "overloaded_error":
         return OverloadedError
+    if status is None:
+        return RateLimitError if code in _RATE_CODES else None
     return _BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)

@@ -69,6 +69,11 @@ def test_little_becomes_much_in_pieces():
     assert (sum(map(len, made)), max(map(len, made))) == (64 * 2**20 + 5, 2**20)
 
 
+def test_a_body_that_is_there_already():
+    """A body that was read before anybody asked, as that of the embedded model's refusals is, is read all the same."""
+    assert anyio.run(whole, httpx.Response(400, content=b"no"), 2) == b"no"
+
+
 def test_what_follows_the_end_is_dropped():
     """Bytes behind the end of a compressed body are not kept, however many come."""
     assert b"".join(unpacked([gzip.compress(b"Hi"), *[b"more"] * 100], "gzip")) == b"Hi"

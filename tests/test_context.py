@@ -14,12 +14,13 @@ from local_model import engine, model_file
 from scripted import PATIENCE, Reply, Request, ScriptedServer, chunk, sse
 from test_overflow import REFUSALS
 
-from nbchat import NBChat, unload
+from nbchat import Client, NBChat, unload
+from nbchat.client import capacity, portal
+from nbchat.client.capacity import Limit, Limits
 from nbchat.embedded.gguf import Plan
 from nbchat.errors import ConfigurationError, ContextLengthError
 from nbchat.jupyter.bundle import bundle
-from nbchat.session import context
-from nbchat.session.context import LeftOut, Limit, Limits, Window, estimate
+from nbchat.session.context import LeftOut, Window, estimate
 from nbchat.session.conversation import Node
 from nbchat.session.events import TurnNoticed
 from nbchat.session.session import Session
@@ -28,7 +29,7 @@ from nbchat.session.session import Session
 @pytest.fixture(autouse=True)
 def _unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known of any model."""
-    monkeypatch.setattr(context.limits, "_known", {})
+    monkeypatch.setattr(capacity.limits, "_known", {})
 
 
 @pytest.fixture
@@ -223,10 +224,10 @@ def test_a_tool_exchange_stays_together(chat: Session, server: ScriptedServer):
     chat.send("q2")
     assert sent(server) == ["u:q1", "a:a1", "u:q2"]
     server.always(model_with(500))
-    context.limits._known.clear()
+    capacity.limits._known.clear()
     chat.undo()
     chat._conversation.head = parent
-    context.limits._known.clear()
+    capacity.limits._known.clear()
     chat.send("q2")
     assert [line[0] for line in sent(server)] == ["u", "a", "t", "a", "u", "a", "u"]
 
@@ -458,6 +459,100 @@ def test_the_only_models_limit_is_known_before(server: ScriptedServer):
     carried = chat.messages
     chat.send("hi")
     assert server.requests[-1].json["messages"][:-1] == carried
+
+
+# ---- endpoints by name ---------------------------------------------------------------------------------------------
+
+
+def listing(*models: dict[str, Any]) -> Reply:
+    return Reply([json.dumps({"object": "list", "data": list(models)}).encode()])
+
+
+def serving(*models: dict[str, Any], limit: int = 100) -> Any:
+    """A server's script: a list of models, and answers of a model that reads so many tokens."""
+    answers = model_with(limit)
+    return lambda request: listing(*models) if request.method == "GET" else answers(request)
+
+
+@pytest.mark.parametrize("how", ["list", "Tab", "models", "error"])
+def test_the_limits_of_a_named_endpoint(server: ScriptedServer, how: str):
+    """What a named endpoint's lists and errors tell of a model counts for NAME/MODEL, as for a client of that server."""
+    NBChat.instance().endpoints = {"lab": {"base_url": server.url}}
+    server.always(serving({"id": "x", "max_model_len": 100}, {"id": "y"}))
+    asks = Session("lab/x", base_url="http://127.0.0.1:9/v1", context="trim")
+    asks._conversation.take_over(history(20, size=5))
+    if how == "list":
+        portal.run(asks.client.catalogue.learn("lab"))
+    elif how == "Tab":
+        portal.run(asks.client.catalogue.everything())
+    elif how == "models":
+        Client(server.url).models.list()
+    else:
+        asks.send("hi")
+        assert len(server.requests) == 2  # one was refused, and told how much fits
+    before = len(server.requests)
+    assert asks.left_out > 0
+    carried = asks.messages
+    turn = asks.stream("and now?")
+    assert turn.result(PATIENCE).text == "one two three four"
+    assert (len(server.requests), server.requests[-1].json["model"]) == (before + 1, "x")
+    assert turn.left_out is not None
+    assert turn.left_out.limit == 100
+    said = server.requests[-1].json["messages"][:-1]
+    assert said == carried[-len(said) :]
+    # The same model is the same by whatever name.
+    direct = Session("x", base_url=server.url, context="trim")
+    direct._conversation.take_over(asks.conversation)
+    assert direct.left_out == asks.left_out
+    assert Session("lab/y", base_url="http://127.0.0.1:9/v1", context="trim").left_out == 0
+
+
+def test_the_same_name_elsewhere_is_another_model(server: ScriptedServer):
+    """A limit belongs to one server: a model of that name at another has its own, or none that is known."""
+    NBChat.instance().endpoints = {"lab": {"base_url": server.url}}
+    server.always(serving({"id": "x", "max_model_len": 100}))
+    chat = Session("x", base_url="http://127.0.0.1:9/v1", context="trim")
+    chat._conversation.take_over(history(20, size=5))
+    portal.run(chat.client.catalogue.learn("lab"))
+    assert chat.left_out == 0
+    chat.model = "lab/x"
+    assert chat.left_out > 0
+
+
+def test_the_only_model_of_a_named_endpoint(server: ScriptedServer):
+    """NAME/ where the endpoint has no model of its own asks it which it has, and takes the only one, with its limit."""
+    NBChat.instance().endpoints = {"lab": {"base_url": server.url}}
+    server.always(serving({"id": "org/x", "max_model_len": 100}))
+    chat = Session("lab/", base_url="http://127.0.0.1:9/v1", context="trim")
+    chat._conversation.take_over(history(20, size=5))
+    turn = chat.stream("hi")
+    assert turn.result(PATIENCE).text == "one two three four"
+    assert [(request.method, request.path) for request in server.requests] == [
+        ("GET", "/v1/models"),
+        ("POST", "/v1/chat/completions"),
+    ]
+    assert server.requests[-1].json["model"] == "org/x"
+    assert turn.left_out is not None
+    assert chat.model == "lab/"
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ([{"id": "a"}, {"id": "b"}], "has 2 models: name one of lab/a, lab/b."),
+        ([{"id": str(number)} for number in range(9)], "has 9 models: name one of lab/0, .*lab/4, …."),
+        ([], "lists no models"),
+    ],
+)
+def test_several_models_of_a_named_endpoint(server: ScriptedServer, models: list[dict[str, Any]], said: str):
+    """Where it has several, or none, the error says so, with some by the names that they are asked by."""
+    NBChat.instance().endpoints = {"lab": {"base_url": server.url}}
+    server.always(serving(*models))
+    with pytest.raises(ConfigurationError, match=said):
+        Session("lab/").send("hi")
+    assert [request.method for request in server.requests] == ["GET"]
+    with pytest.raises(ConfigurationError, match='model="lab/…"'):
+        Client("http://127.0.0.1:9/v1").chat.completions.create(model="lab/", messages=[])
 
 
 # ---- the embedded model, and a real cell ---------------------------------------------------------------------------

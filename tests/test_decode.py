@@ -13,7 +13,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from recordings import RECORDINGS, UNHURRIED, Recording, chunks_of, cut, told, whole
 
-from nbchat.errors import APIError, ContextLengthError, EmptyAnswerError, NbchatError, ProtocolError, TruncatedError
+from nbchat.errors import (
+    APIError,
+    ContextLengthError,
+    EmptyAnswerError,
+    NbchatError,
+    ProtocolError,
+    RateLimitError,
+    TruncatedError,
+)
 from nbchat.wire.complaints import read_error
 from nbchat.wire.decode import (
     ChunkDecoder,
@@ -395,7 +403,7 @@ def test_what_must_not_show_is_censored():
 
 def test_an_answer_that_reports_an_error():
     """Status 200 with an error in it is an error, with the status that the server puts inside."""
-    with pytest.raises(APIError, match="quota") as caught:
+    with pytest.raises(RateLimitError, match="quota") as caught:
         read_object(b'{"error": {"message": "quota", "code": 429}}')
     assert (caught.value.kind, caught.value.status, caught.value.code) == ("api_error", 429, "429")
     with pytest.raises(ProtocolError, match="list where an object was due"):

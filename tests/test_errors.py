@@ -27,6 +27,7 @@ from nbchat.client.endpoint import Endpoint
 from nbchat.client.failures import translate
 from nbchat.errors import (
     APIConnectionError,
+    APIError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
@@ -85,6 +86,58 @@ def failure(client: Client, *, stream: bool = False, **fields: Any) -> NbchatErr
 def test_each_refusal_has_its_class(status: int, code: str | None, kind: type[APIStatusError]):
     """What a user would handle differently is a class of its own, by status and by code."""
     assert status_error(status, code) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "hint"),
+    [
+        ({"message": "Slow down", "code": "rate_limit_exceeded"}, RateLimitError, "Wait a little"),
+        ({"message": "Slow down", "type": "rate_limit_error"}, RateLimitError, "Wait a little"),
+        ({"message": "Slow down", "code": 429}, RateLimitError, "Wait a little"),
+        ({"message": "Slow down", "code": "429"}, RateLimitError, "Wait a little"),
+        ({"message": "Used up", "code": "insufficient_quota"}, QuotaError, "no credit left"),
+        ({"message": "Used up", "code": 402}, QuotaError, "no credit left"),
+        ({"message": "Overloaded", "type": "overloaded_error"}, OverloadedError, "another model"),
+        ({"message": "Busy", "code": 503}, OverloadedError, "another model"),
+        ({"message": "Provider error", "code": 502}, ServerError, "the server's fault"),
+        (
+            {"message": "Who?", "type": "authentication_error"},
+            AuthenticationError,
+            "Is the key from the argument api_key",
+        ),
+        ({"message": "Who?", "code": 401}, AuthenticationError, "Is the key from the argument api_key"),
+        ({"message": "No", "code": 403}, PermissionDeniedError, "may not do this"),
+        ({"message": "prompt is too long: 9 tokens > 8 maximum"}, ContextLengthError, "fewer or shorter messages"),
+        ({"message": "Something broke", "type": "server_error"}, APIError, "Try again."),
+        ("Something broke", APIError, "Try again."),
+    ],
+)
+def test_an_error_inside_an_answer_has_its_class(
+    server: ScriptedServer, error: Any, kind: type[NbchatError], hint: str
+):
+    """What a server says inside an answer is the class that it would be as a status, where its code or status tells."""
+    server.stream(chunk("so far"), {"error": error}, done=False)
+    client, texts = Client(server.url, "sk-1"), []
+    with pytest.raises(NbchatError) as caught:
+        for piece in client.chat.completions.create(model="m", messages=QUESTION, stream=True):
+            texts.append(piece.choices[0].delta.content)
+    assert (type(caught.value), caught.value.kind, texts, len(server.requests)) == (kind, "api_error", ["so far"], 1)
+    assert hint in str(caught.value)
+
+
+def test_whoever_handles_rate_limits_need_not_know_where_they_are_told(server: ScriptedServer):
+    """One except clause catches a rate limit as a status, inside a stream, and in a whole answer with status 200."""
+    told = {"error": {"message": "Slow down", "code": 429}}
+    server.error(429, told)
+    server.stream(chunk("so far"), told, done=False)
+    server.reply(json.dumps(told).encode())
+    chat = Session("m", client=Client(server.url, max_retries=0))
+    kinds = []
+    for streamed in (True, True, False):
+        with pytest.raises(RateLimitError) as caught:
+            chat.ask({"role": "user", "content": "?"}, streamed=streamed).result(PATIENCE)
+        kinds.append((caught.value.kind, caught.value.status))
+    assert kinds == [("status", 429), ("api_error", 429), ("api_error", 429)]
 
 
 def test_a_used_up_quota_is_caught_as_the_official_sdk_raises_it():
@@ -207,7 +260,7 @@ def test_an_error_in_a_stream_is_read_as_well_as_a_refusal():
     error = api_error(
         {"error": {"message": "Provider returned error", "code": 502, "metadata": {"raw": RAW}}, "choices": []}
     )
-    assert str(error) == "The server reported an error: Provider returned error: upstream is busy. Try again."
+    assert str(error) == "The server reported an error: Provider returned error: upstream is busy"
     assert (error.kind, error.status, error.code) == ("api_error", 502, "busy")
 
 

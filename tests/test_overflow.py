@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import ScriptedServer, chunk
 
-from nbchat import Client
-from nbchat.errors import ContextLengthError, NbchatError, RateLimitError
+from nbchat import Client, Session
+from nbchat.errors import BadRequestError, ContextLengthError, NbchatError, RateLimitError
 from nbchat.wire.overflow import Overflow, overflow_of
 
 ASKED = [{"role": "user", "content": "?"}]
@@ -317,6 +317,47 @@ def test_other_complaints_are_others(status: int, words: str):
     assert overflow_of(words, status=status) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>\n<head><title>413 Request Entity Too Large</title></head>\n<body><h1>413 Request Entity Too Large</h1>",
+        b"Request Entity Too Large",
+        b"Payload Too Large",
+        b'{"error": "Content Too Large"}',
+        b'{"detail": "request body too large"}',
+        b'{"error": {"message": "http: request body too large", "type": "invalid_request_error"}}',
+        b'{"error": {"message": "The file is too large.", "type": "invalid_request_error"}}',
+        b'{"error": {"message": "Messages exceed the maximum size of 32MB", "type": "request_too_large"}}',
+        b'{"type": "error", "error": {"type": "request_too_large", "message": "Request exceeds the maximum size"}}',
+        b'{"message": "Request size limit exceeded: 10485760 bytes of prompt"}',
+    ],
+)
+def test_too_many_bytes_are_not_too_many_tokens(server: ScriptedServer, body: bytes):
+    """A 413 of a proxy, which counts bytes, is a bad request whose hint says so, and nothing is trimmed for it."""
+    server.answer("hello")
+    kind = "text/html" if body.startswith(b"<") else "application/json"
+    server.error(413, body, content_type=kind)
+    chat = Session("m", base_url=server.url, context="trim")
+    chat.send("hi")
+    with pytest.raises(BadRequestError, match="attach less") as caught:
+        chat.send("and a picture")
+    assert (type(caught.value), len(server.requests), len(chat.messages)) == (BadRequestError, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Request too large: 9000 tokens",
+        "the context is too small for it",
+        "Your prompt is too large.",
+        "Payload has 300,000 tokens, which is more than the model reads",
+    ],
+)
+def test_a_413_of_tokens_is_about_the_context(words: str):
+    """A 413 whose words speak of tokens, a prompt or the context is about those."""
+    assert overflow_of(words, status=413) is not None
+
+
 def test_a_rate_is_waited_for(server: ScriptedServer):
     """A 429 stays a rate limit, whatever it says of tokens."""
     for _ in range(3):
@@ -328,7 +369,7 @@ def test_a_rate_is_waited_for(server: ScriptedServer):
 @given(st.text() | st.sampled_from([json.dumps(body) for _, body, _ in REFUSALS.values()]))
 def test_any_words_can_be_read(words: str):
     """No sentence makes the reading of it fail, and what is read are numbers a context can have."""
-    found = overflow_of(words, status=413)
+    found = overflow_of(words, codes=["context_length_exceeded"])
     assert isinstance(found, Overflow)
     for number in (found.prompt_tokens, found.limit, found.answer_tokens):
         assert number is None or 0 < number < 10**9
@@ -337,7 +378,7 @@ def test_any_words_can_be_read(words: str):
 def test_long_words_are_read_fast():
     """A sentence of megabytes made to be read slowly takes no longer than its beginning."""
     for words in ("input token count " * 200_000, "1" * 4_000_000, "1," * 1_000_000, "prompt is too long: " * 100_000):
-        assert overflow_of(words, status=413) is not None
+        assert overflow_of(words, status=413, codes=["context_length_exceeded"]) is not None
 
 
 def test_it_is_an_error_like_the_others(server: ScriptedServer):

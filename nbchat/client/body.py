@@ -11,7 +11,7 @@ import httpx
 from nbchat.errors import ConfigurationError
 from nbchat.wire.decode import too_large
 
-__all__ = ["ACCEPTED", "checked_size", "encodings", "pieces", "whole"]
+__all__ = ["ACCEPTED", "arriving", "checked_size", "encodings", "pieces", "whole"]
 
 # How answers may be compressed: what Python unpacks by itself, and piece by piece. Brotli and Zstandard would come with
 # other packages, whose decoders in httpx unpack all at once, a few bytes into gigabytes.
@@ -42,6 +42,11 @@ def encodings(response: httpx.Response) -> list[str]:
     """
     given = response.headers.get("content-encoding", "").lower().split(",")
     return [way.strip() for way in given if way.strip() not in ("", "identity")]
+
+
+def arriving(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Return a body as it was sent; that of the embedded model's refusals is there as a whole, and read already."""
+    return response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
 
 
 async def pieces(response: httpx.Response, raw: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -83,7 +88,7 @@ async def whole(response: httpx.Response, limit: int) -> bytes:
     """
     parts: list[bytes] = []
     size = 0
-    async for piece in pieces(response, response.aiter_raw()):
+    async for piece in pieces(response, arriving(response)):
         size += len(piece)
         if size > limit:
             raise too_large(limit)

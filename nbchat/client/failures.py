@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from nbchat.client.body import pieces
+from nbchat.client.body import arriving, pieces
 from nbchat.client.endpoint import Endpoint
 from nbchat.client.retry import longest_wait, retry_after, should_retry, span
 from nbchat.errors import (
@@ -123,6 +123,8 @@ def told_of(error: NbchatError, response: httpx.Response) -> None:
     error.hint = error.hint and _censored(error.hint, request)
     error.code = error.code and _censored(error.code, request)
     error.param = error.param and _censored(error.param, request)
+    if error.hint is None and isinstance(error, APIStatusError):  # one that was told of inside an answer
+        error.hint = _hint(error, request.extensions["nbchat.endpoint"], request)
     if error.request_id is None:
         error.request_id = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
 
@@ -152,7 +154,7 @@ async def _beginning(response: httpx.Response) -> bytes:
     size = 0
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(_BODY_PATIENCE):
-            async for part in pieces(response, response.aiter_raw()):
+            async for part in pieces(response, arriving(response)):
                 parts.append(part)
                 size += len(part)
                 if size >= _BODY_LIMIT:
@@ -187,6 +189,7 @@ def _hint(error: APIStatusError, endpoint: Endpoint, request: httpx.Request) -> 
     return {
         407: "The proxy between here and the server asks for a name and a password: they belong into HTTPS_PROXY.",
         408: "Try again.",
+        413: "It is too large for the server or a proxy before it: attach less, or smaller pictures and files.",
     }.get(error.status or 0)
 
 

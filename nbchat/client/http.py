@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from nbchat.client.body import ACCEPTED, checked_size, encodings, pieces, whole
+from nbchat.client.body import ACCEPTED, arriving, checked_size, encodings, pieces, whole
+from nbchat.client.capacity import limits
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, Verify, route, tell
 from nbchat.client.failures import broken_off, compressed, reason, refusal, told_of, translate, web_page
@@ -124,7 +125,7 @@ class Http:
             if "html" in kind:
                 raise web_page(endpoint)
             decoder = ChunkDecoder(limit)
-            raw = response.aiter_raw()
+            raw = arriving(response)
             parts = pieces(response, raw) if _compressed(response, endpoint) else raw
             broken: httpx.HTTPError | None = None
             begun = False
@@ -149,10 +150,12 @@ class Http:
                 raise broken_off(broken, endpoint, begun=begun)
 
     async def models(self, endpoint: Endpoint | None = None, options: Options | None = None) -> ModelList:
-        """Ask a server for its models: the default one, or another."""
+        """Ask a server for its models, the default one or another, and remember what it says of how much they read."""
         async with self._answer("GET", "models", None, options or Options(), endpoint) as response:
-            limit = self.largest(response.request.extensions["nbchat.endpoint"])
-            return ModelList(read_object(await _read(response, limit)))
+            asked: Endpoint = response.request.extensions["nbchat.endpoint"]
+            offered = ModelList(read_object(await _read(response, self.largest(asked))))
+        limits.read(asked.base_url, [model.to_dict() for model in offered.data])
+        return offered
 
     def _route(self, body: Mapping[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
         """Return the endpoint that answers a request, and the request with the name that its model has there."""
@@ -160,7 +163,9 @@ class Http:
         if model is None:
             raise ConfigurationError(
                 f"No model is named for {endpoint.name}.",
-                hint='Name one, as in model="…"; client.models.list() shows them.',
+                hint=f'Name one, as in model="{endpoint.label}/…"; %chat models shows them.'
+                if endpoint.label
+                else 'Name one, as in model="…"; client.models.list() shows them.',
             )
         return endpoint, {**body, "model": model}
 

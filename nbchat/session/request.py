@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nbchat.client.capacity import Limit, limits
 from nbchat.client.endpoint import Endpoint
 from nbchat.errors import ContextLengthError
-from nbchat.session.context import LeftOut, Limit, Window, limits
+from nbchat.session.context import LeftOut, Window
 from nbchat.session.conversation import Node, request_of
 from nbchat.session.replay import Receiver
 from nbchat.session.turn import Asked
@@ -38,7 +39,8 @@ class Request:
         asked: What was asked.
         path: The nodes of the conversation that it follows, root first.
         system: The system message.
-        model: The model that is asked.
+        model: The model that is asked, as the client is told it.
+        served: The name that the model has at its server.
         endpoint: The server that is asked.
         receiver: Who gets it, for what only they get back.
     """
@@ -50,13 +52,14 @@ class Request:
         system: str | None,
         *,
         model: str,
+        served: str,
         endpoint: Endpoint,
         receiver: Receiver,
     ) -> None:
         self._asked = asked
         self._system = system
         self._model = model
-        self._base_url = endpoint.base_url
+        self._known_as = (endpoint.base_url, served)
         self._receiver = receiver
         self._tries = 0
         self._window = Window(path, system, asked.question, asks=asked.question is None)
@@ -66,7 +69,7 @@ class Request:
 
     @property
     def _limit(self) -> Limit | None:
-        return limits.known(self._base_url, self._model)
+        return limits.known(*self._known_as)
 
     @property
     def left_out(self) -> LeftOut | None:
@@ -78,7 +81,7 @@ class Request:
 
     def body(self) -> dict[str, Any]:
         """Return it as it is sent."""
-        parameters = {"model": self._model, **self._asked.parameters}
+        parameters = {**self._asked.parameters, "model": self._model}
         extra = parameters.pop("extra_body", None) or {}
         messages = request_of(self._window.without(self._cut), self._system, self._receiver)
         if self._asked.question is not None:
@@ -95,7 +98,7 @@ class Request:
         Returns:
             Whether it is shorter now, and worth sending again.
         """
-        limits.learn(self._base_url, self._model, error)
+        limits.learn(*self._known_as, error)
         error.hint = _WAYS_OUT
         if self._asked.context != "trim":
             return False

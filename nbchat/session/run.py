@@ -15,7 +15,6 @@ from nbchat.client.http import Options
 from nbchat.client.refusals import Adjusted
 from nbchat.errors import ConfigurationError, ContextLengthError, EmptyAnswerError, NbchatError
 from nbchat.session.completion import Completion
-from nbchat.session.context import limits
 from nbchat.session.conversation import Conversation, Node, new_id
 from nbchat.session.events import Events, HeadMoved, TextAdded, TurnEnded, TurnNoticed, TurnQueued, TurnStarted
 from nbchat.session.replay import Receiver, server_mark
@@ -94,13 +93,14 @@ class Runner:
                 await before.settled()
                 before = None  # or every turn would keep all that came before it alive
             client = self._host.client
-            model = await _model(client, turn.asked.parameters)
-            endpoint, _ = route(client.endpoint, model)
+            model, endpoint, served = await _model(client, turn.asked.parameters)
             receiver = receiver_of(client.endpoint, turn.asked.parameters.get("model"))
             with self._lock:
                 parent = self._parent_of(turn.asked)
                 path, system = self._conversation.path(parent), turn.asked.system or self._host.system
-            request = Request(turn.asked, path, system, model=model, endpoint=endpoint, receiver=receiver)
+            request = Request(
+                turn.asked, path, system, model=model, served=served, endpoint=endpoint, receiver=receiver
+            )
             turn.started(endpoint)
             self._events.emit(TurnStarted(turn))
             await self._ask(turn, client, request)
@@ -224,21 +224,31 @@ def receiver_of(endpoint: Endpoint, model: str | None) -> Receiver:
     return Receiver(server_mark(route(endpoint, model)[0].base_url), model)
 
 
-async def _model(client: Client, parameters: Mapping[str, Any]) -> str:
-    """Return the model that is asked; a server that serves one alone is asked which it is."""
+async def _model(client: Client, parameters: Mapping[str, Any]) -> tuple[str, Endpoint, str]:
+    """Return the model that is asked, its server, and its name there; a server that serves one alone is asked which it is."""
     extra = parameters.get("extra_body") or {}
-    named = extra.get("model") or parameters.get("model") or client.endpoint.model
-    return str(named) if named else await _only_model(client)
+    named = extra.get("model") or parameters.get("model")
+    endpoint, served = route(client.endpoint, None if named is None else str(named))
+    if served is not None:
+        return str(named or client.endpoint.model), endpoint, served
+    served = await _only_model(client, endpoint)
+    return _called(endpoint, served), endpoint, served
 
 
-async def _only_model(client: Client) -> str:
-    offered = (await client.http.models()).data
-    limits.read(client.endpoint.base_url, [model.to_dict() for model in offered])
+async def _only_model(client: Client, endpoint: Endpoint) -> str:
+    offered = (await client.http.models(endpoint)).data
     models: list[str] = [model.id for model in offered]
     if len(models) == 1:
         return models[0]
-    some = ", ".join(models[:5]) + (", …" if len(models) > 5 else "")
-    raise ConfigurationError(f"{client.endpoint.name} has {len(models)} models: name one of {some}.")
+    if not models:
+        raise ConfigurationError(f"{endpoint.name} lists no models: name the one that is meant.")
+    some = ", ".join(_called(endpoint, model) for model in models[:5]) + (", …" if len(models) > 5 else "")
+    raise ConfigurationError(f"{endpoint.name} has {len(models)} models: name one of {some}.")
+
+
+def _called(endpoint: Endpoint, model: str) -> str:
+    """Return what a model of a server is asked by."""
+    return f"{endpoint.label}/{model}" if endpoint.label else model
 
 
 def _has_text(message: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Self
 from traitlets import TraitError
 
 from nbchat.client import portal
+from nbchat.client.capacity import limits
 from nbchat.client.client import Client
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, default_notice, resolve, route, tell
@@ -18,7 +19,7 @@ from nbchat.client.secret import Secret
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
 from nbchat.session.completion import Completion
-from nbchat.session.context import Context, Window, checked_context, limits
+from nbchat.session.context import Context, Window, checked_context
 from nbchat.session.conversation import Conversation, Node, request_of
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
@@ -192,18 +193,29 @@ class Session:
             return request_of(self._carried(), self._system, self._receiver)
 
     @property
+    def left_out(self) -> int:
+        """How many of the oldest turns of the conversation are not among :attr:`messages`, since they would not fit."""
+        with self._lock:
+            return self._left_out(self._conversation.path(self._conversation.head))
+
+    @property
     def _receiver(self) -> Receiver:
         return receiver_of(self.endpoint, self.parameters.model)
 
     def _carried(self) -> list[Node]:
         """Return the nodes that the next request would carry."""
         path = self._conversation.path(self._conversation.head)
+        return Window(path, self._system).without(self._left_out(path))
+
+    def _left_out(self, path: list[Node]) -> int:
+        """Return how many of the oldest turns the next request would do without."""
         if self._context == "error":
-            return path
+            return 0
+        endpoint, model = route(self.client.endpoint, self.parameters.model)
         # Where only the server knows its model, the last answer names it.
-        model = self.model or next((node.model for node in reversed(path) if node.model), None)
-        window, limit = Window(path, self._system), limits.known(self.endpoint.base_url, model)
-        return window.without(first_cut(window, limit, self.parameters.to_dict(), self._receiver))
+        model = model or next((node.model for node in reversed(path) if node.model), None)
+        limit = limits.known(endpoint.base_url, model)
+        return first_cut(Window(path, self._system), limit, self.parameters.to_dict(), self._receiver)
 
     @property
     def conversation(self) -> Conversation:
@@ -393,7 +405,6 @@ class Session:
         client = self.client
         try:
             offered = (await client.http.models()).data
-            limits.read(client.endpoint.base_url, [model.to_dict() for model in offered])
             self._models = [model.id for model in offered]
         except NbchatError:  # a server without a list; the models can still be typed
             self._models = []

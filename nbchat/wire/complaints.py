@@ -171,7 +171,8 @@ def read_error(
     """
     complaint, said = _Complaint(), None
     text = body.decode("utf-8-sig", "replace").strip()
-    if "html" not in content_type and not text.startswith("<"):
+    page = "html" in content_type or text.startswith("<")
+    if not page:
         try:
             said = json.loads(text) if text else None
         except (ValueError, RecursionError):
@@ -179,7 +180,8 @@ def read_error(
         complaint = _read(said)
     words = _short(censor(complaint.message))
     sentence = f"The server answered with status {status}" + (f": {words}" if words else ".")
-    overflow = overflow_of(complaint.message, status=status, codes=(complaint.code,), body=said)
+    # Pages are proxies', which count bytes and no tokens.
+    overflow = None if page else overflow_of(complaint.message, status=status, codes=(complaint.code,), body=said)
     if overflow is not None:
         return _too_long(overflow, sentence, complaint, status=status)
     code = "invalid_api_key" if status == 400 and _WRONG_KEY.search(words) else complaint.code
@@ -192,29 +194,36 @@ def read_error(
     )
 
 
-def api_error(data: Mapping[str, Any]) -> APIError | ContextLengthError:
+def api_error(data: Mapping[str, Any]) -> APIError | APIStatusError:
     """Make the error for an answer that began well and then says that it failed.
 
     Args:
         data: The object with an ``error`` member, decoded.
 
+    Returns:
+        The error of the class that the same complaint would have been as an HTTP status, where a status in it or its code
+        tells which, so that whoever handles rate limits need not know when they are told; else an
+        :class:`~nbchat.errors.APIError`. Its kind is ``api_error`` either way.
+
     Example:
-        >>> print(api_error({"error": {"message": "Overloaded", "type": "overloaded_error"}}))
-        The server reported an error: Overloaded. Try again.
+        >>> error = api_error({"error": {"message": "Slow down", "code": "rate_limit_exceeded"}})
+        >>> type(error).__name__, error.kind
+        ('RateLimitError', 'api_error')
     """
     complaint = _read(dict(data))
     sentence = f"The server reported an error: {_short(complaint.message) or 'it gave no reason.'}"
     overflow = overflow_of(complaint.message, status=complaint.status, codes=(complaint.code,), body=data)
     if overflow is not None:
         return _too_long(overflow, sentence, complaint, kind="api_error", status=complaint.status)
-    status = complaint.status
-    return APIError(
+    known = status_error(complaint.status, complaint.code)
+    return (known or APIError)(
         sentence,
-        status=status,
+        kind="api_error",
+        status=complaint.status,
         code=complaint.code,
         param=complaint.param,
         request_id=complaint.request_id,
-        hint="Try again." if status is None or status >= 500 or status in (408, 429) else None,
+        hint="Try again." if known is None else None,
     )
 
 

@@ -18,6 +18,13 @@ __all__ = ["Overflow", "overflow_of"]
 _CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "model_context_window_exceeded"})
 # Statuses with which nobody says it: what is written there about tokens and limits is about keys, quotas and rates.
 _OTHERS = frozenset({401, 402, 403, 404, 429})
+# With this one, which says that something is too large, the words tell what: a prompt, or so many bytes for a proxy. Without
+# any it is a prompt, as with Cerebras: a proxy sends a page.
+_TOO_LARGE = 413
+_OF_A_PROMPT = re.compile(r"token|context|prompt|messages", re.IGNORECASE)
+_OF_BYTES = re.compile(
+    r"(?:entity|payload|body|content|file|image) (?:is )?too (?:large|big)|\bbytes?\b|(?<![a-z])[kmg]i?b\b", re.IGNORECASE
+)
 # A sentence is read so far, in characters: the numbers come first.
 _READ = 2000
 
@@ -136,7 +143,10 @@ def overflow_of(
         return None
     members = _members(body)
     words = _SEPARATORS.sub("", words[:_READ])
-    if not (status == 413 or members or _CODES.intersection(code for code in codes if code) or _SAYS.search(words)):
+    too_large = status == _TOO_LARGE and (
+        not words or (_OF_A_PROMPT.search(words) is not None and _OF_BYTES.search(words) is None)
+    )
+    if not (too_large or members or _CODES.intersection(code for code in codes if code) or _SAYS.search(words)):
         return None
     if members:
         return members
