@@ -117,14 +117,17 @@ def words(text: str) -> list[str]:
 
 
 class ScriptedServer:
-    """A server on 127.0.0.1 that answers as it is told and remembers what it was asked.
+    """A server on 127.0.0.1, or on ::1, that answers as it is told and remembers what it was asked.
+
+    Args:
+        host: The one or the other.
 
     Attributes:
         requests: Every request so far.
         schema: Whether bodies are held against the official schema when the test ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.requests: list[Request] = []
         self.schema = True
         self._scripts: deque[Reply | Script] = deque()
@@ -139,12 +142,13 @@ class ScriptedServer:
             allow_reuse_address = True
             daemon_threads = True
             request_queue_size = 256
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
             def handle_error(self, request: Any, client_address: Any) -> None:
                 """A client that went away is what some tests are about."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self._server = Server((host, 0), Handler)
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_address[1]}/v1"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 

@@ -15,7 +15,7 @@ from scripted import ScriptedServer
 from nbchat.client.address import is_private, origin, read_address
 from nbchat.client.client import Client
 from nbchat.client.config import settings
-from nbchat.client.endpoint import Endpoint, default_notice, named, resolve, route
+from nbchat.client.endpoint import Endpoint, default_notice, endpoint_names, named, resolve, route
 from nbchat.client.named import WELL_KNOWN
 from nbchat.errors import ConfigurationError, NbchatError, NotFoundError
 from nbchat.session.session import Session
@@ -305,6 +305,30 @@ def test_azure_from_the_official_variables(monkeypatch: pytest.MonkeyPatch):
     assert resolve("https://other.openai.azure.com/openai/v1").api_key is None
 
 
+def test_azure_with_a_token(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch):
+    """AZURE_OPENAI_AD_TOKEN comes before the key and goes as a bearer's, by name and by address, and to no other resource."""
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.url.removesuffix("/v1"))
+    monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "az-1")
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "eyJ-token")
+    settings().endpoints = {"azure": {"api_version": "2024-10-21"}}
+    server.always_answer("ok")
+    chat = Session("azure/gpt4")
+    assert (chat.send("Hi").text, chat.endpoint.key_source) == ("ok", "AZURE_OPENAI_AD_TOKEN")
+    (request,) = server.requests
+    assert request.path == "/openai/deployments/gpt4/chat/completions?api-version=2024-10-21"
+    assert (request.headers["authorization"], "api-key" in request.headers) == ("Bearer eyJ-token", False)
+    settings().endpoints = {}
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", RESOURCE)
+    monkeypatch.delenv("AZURE_OPENAI_API_KEY")
+    for endpoint in (resolve(f"{RESOURCE}/openai/v1"), route(resolve(), "azure/gpt4")[0]):
+        assert endpoint.credentials() == {"Authorization": "Bearer eyJ-token"}
+    assert "azure" in endpoint_names(resolve())
+    assert resolve("https://other.openai.azure.com/openai/v1").api_key is None
+    monkeypatch.delenv("AZURE_OPENAI_AD_TOKEN")
+    assert route(resolve(), "azure/gpt4")[0].key_missing == "AZURE_OPENAI_API_KEY"
+
+
 @pytest.mark.parametrize("form", ["version", "auth"])
 def test_azure_behind_a_gateway(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, form: str):
     """Elsewhere an api_version or auth="api-key" says so: what arrives is Azure's path, query, header, and no Bearer."""
@@ -409,3 +433,33 @@ def test_an_address_has_no_spaces_within(url: str):
 def test_which_hosts_are_private(host: str, private: bool):
     """This machine, networks of one's own and names that no public server can have are private; the rest is not."""
     assert is_private(host) is private
+
+
+@pytest.fixture
+def sixth() -> Iterator[ScriptedServer]:
+    """A server on ::1."""
+    try:
+        scripted = ScriptedServer("::1")
+    except OSError:
+        pytest.skip("this machine has no ::1")
+    scripted.always_answer("from six")
+    yield scripted
+    scripted.stop()
+
+
+def test_an_address_of_six(sixth: ScriptedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """http://[::1]:PORT is an address like others: asked with its key, by argument and by name, redirects included."""
+    host = sixth.url.removesuffix("/v1")
+    client = Client(sixth.url, KEY)
+    assert client.chat.completions.create(model="m", messages=QUESTION).choices[0].message.content == "from six"
+    assert last(sixth) == ("m", f"Bearer {KEY}")
+    assert sixth.requests[0].headers["host"] == host.removeprefix("http://")
+    assert client.endpoint.name == host
+    sixth.reply(status=307, headers={"location": f"{host}/v2/chat/completions"})
+    assert client.chat.completions.create(model="m", messages=QUESTION).choices[0].message.content == "from six"
+    assert sixth.requests[-1].path == "/v2/chat/completions"
+    monkeypatch.setenv("SIX_KEY", OTHER_KEY)
+    settings().endpoints = {"six": {"base_url": sixth.url, "api_key_env": "SIX_KEY"}}
+    assert Session("six/m").send("Hi").text == "from six"
+    assert last(sixth) == ("m", f"Bearer {OTHER_KEY}")
+    assert capsys.readouterr().err == ""

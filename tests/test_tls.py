@@ -230,3 +230,20 @@ def test_the_notice_of_plain_http_is_once_a_host(
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
     assert all("unencrypted" in line and KEY not in line for line in told)
+
+
+def test_a_folder_of_authorities_of_the_environment(
+    secure: SecureServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """SSL_CERT_DIR names a folder as c_rehash makes it: authorities by the hash of their name, and nothing else counts."""
+    (tmp_path / "authority.pem").write_bytes(AUTHORITY.read_bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    with pytest.raises(APIConnectionError, match="certificate"):
+        ask(secure.url)
+    other = tmp_path / "hashed"
+    other.mkdir()
+    (other / "authority.pem").write_bytes(AUTHORITY.read_bytes())
+    (other / "34fdbefe.0").symlink_to("authority.pem")
+    monkeypatch.setenv("SSL_CERT_DIR", str(other))
+    assert ask(secure.url) == "ok"
+    assert len(secure.requests) == 1

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from nbchat.client.address import Address, host_of, is_private, origin, read_address
 from nbchat.client.config import settings
-from nbchat.client.named import WELL_KNOWN, description, known_names
+from nbchat.client.named import AZURE_TOKEN, WELL_KNOWN, description, known_names
 from nbchat.client.secret import Secret, SecretHeaders
 from nbchat.errors import ConfigurationError
 
@@ -157,6 +157,7 @@ def _key_for(url: str) -> tuple[Secret | None, str | None]:
     owners = [
         (configured.api_key_env, configured.base_url),
         ("OPENAI_API_KEY", _environment("OPENAI_BASE_URL") or OPENAI_URL),
+        (AZURE_TOKEN, _environment("AZURE_OPENAI_ENDPOINT")),
         ("AZURE_OPENAI_API_KEY", _environment("AZURE_OPENAI_ENDPOINT")),
         *((known["api_key_env"], known.get("base_url")) for known in WELL_KNOWN.values() if "api_key_env" in known),
     ]
@@ -193,7 +194,7 @@ def _endpoint(address: Address, key: Secret | None, source: str | None, **descri
         key_source=source if key else None,
         headers=headers,
         query=query,
-        auth=auth or ("api-key" if azure or version else "bearer"),
+        auth=auth or ("api-key" if (azure or version) and source != AZURE_TOKEN else "bearer"),
         per_model=per_model,
         trimmed=address.trimmed,
         **described,

@@ -10,7 +10,11 @@ from typing import Any
 from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError
 
-__all__ = ["KEYS", "WELL_KNOWN", "description", "known_names"]
+__all__ = ["AZURE_TOKEN", "KEYS", "WELL_KNOWN", "description", "known_names"]
+
+# The variable for Azure's other sort of key, a token of its directory (Entra ID, once Active Directory): as the official SDK
+# reads it, it comes before AZURE_OPENAI_API_KEY and goes as a bearer's.
+AZURE_TOKEN = "AZURE_OPENAI_AD_TOKEN"  # noqa: S105  the name of a variable
 
 # What an endpoint's dict may hold, and the types of it.
 KEYS: dict[str, type | tuple[type, ...]] = {
@@ -56,8 +60,8 @@ def known_names(*, well_known: bool) -> list[str]:
     if well_known:
         names += [
             name
-            for name, known in WELL_KNOWN.items()
-            if name not in names and os.environ.get(known.get("api_key_env", ""), "").strip() and _well_known(name)
+            for name in WELL_KNOWN
+            if name not in names and os.environ.get(_well_known(name).get("api_key_env", ""), "").strip()
         ]
     return names
 
@@ -88,6 +92,8 @@ def _well_known(name: str) -> dict[str, Any]:
     known: dict[str, Any] = dict(WELL_KNOWN.get(name, {}))
     if name == "azure":
         known["base_url"] = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip()
+        if os.environ.get(AZURE_TOKEN, "").strip():
+            known["api_key_env"] = AZURE_TOKEN
     return known if known.get("base_url") else {}
 
 
