@@ -234,6 +234,9 @@ def test_a_refused_field_is_said_under_the_answer(kernel: Kernel, server: Script
     shown = kernel.run("%%chat -t 0.2\nGo")
     remark = "scripted does not take temperature: sent without it, now and from now on"
     assert (shown.markdown, shown.stderr) == (f"fine\n\n*[{remark}]*", "")
+    # What was said below the answer is not said again where somebody waits for it later.
+    later = kernel.run("print(chat.turn.result().text, ''.join(chat.turn))")
+    assert (later.stdout, later.stderr) == ("fine fine\n", "")
     assert kernel.run("%%chat -t 0.2\nNext").markdown == "fine"
     assert [request.json.get("temperature") for request in server.requests] == [0.2, None, None]
 

@@ -187,3 +187,26 @@ def test_no_models_at_all_is_an_error(server: ScriptedServer, tmp_path: Path):
     server.error(404, b"nothing")
     with pytest.raises(NbchatError):
         model_lines(Session("m", base_url=server.url))
+
+
+def test_a_conversation_that_is_trimmed(notebook: Kernel):
+    """%chat status and history say how many turns requests do without; both forms of the history hold the whole."""
+    assert "context" not in status(notebook)
+    notebook.run("%chat set context trim")
+    assert status(notebook)["context"] == "trim (nothing is left out yet)"
+    notebook.run(
+        "import nbchat\nfrom nbchat.client.capacity import Limit, limits\nchat = nbchat.get_session()\nchat.clear()\n"
+        "for number in range(3): chat.send(f'question {number}')"
+    )
+    whole = notebook.run("%chat history").outputs[0]["data"]
+    assert "left out" not in str(whole)
+    for fits, line in ((40, "the first turn is left out"), (20, "the first 2 turns are left out")):
+        notebook.run(f"limits._known[chat.endpoint.base_url, 'gpt-x'] = Limit({fits})")
+        said = f"{line} of requests, to fit the model's context"
+        assert notebook.value("len(chat.messages)") == 6 - 2 * int(notebook.value("chat.left_out"))
+        assert status(notebook)["context"] == f"trim ({said})"
+        shown = notebook.run("%chat history").outputs[0]["data"]
+        assert shown["text/plain"] == f"{whole['text/plain']}\n\n[{said}]"
+        assert shown["text/markdown"] == f"{whole['text/markdown']}\n*[{said}]*\n"
+    assert [part in whole[kind] for kind in whole for part in ("question 0", "question 2", "ok")] == [True] * 6
+    notebook.run("limits._known.clear()\nchat.clear()\n%chat unset context")

@@ -100,9 +100,9 @@ def show(turn: Turn, drawing: Drawing | None = None) -> None:
     except KeyboardInterrupt:
         turn.cancel()
         turn.wait(_SETTLE)
-        view.finish(turn, drawing.note)
+        _finish(view, turn, drawing.note)
         raise Interrupted from None
-    view.finish(turn, drawing.note)
+    _finish(view, turn, drawing.note)
     if turn.error is not None:
         raise turn.error
 
@@ -115,9 +115,15 @@ def show_in_background(turn: Turn, drawing: Drawing) -> None:
 
     def draw() -> None:
         _follow(turn, view)
-        view.finish(turn, str(turn.error) if turn.error else drawing.note)
+        _finish(view, turn, str(turn.error) if turn.error else drawing.note)
 
     threading.Thread(target=context.run, args=(draw,), name="nbchat-view", daemon=True).start()
+
+
+def _finish(view: View, turn: Turn, note: str) -> None:
+    view.finish(turn, note)
+    if turn.completion is not None:  # or there was nothing to say it under
+        turn.shown()
 
 
 def _follow(turn: Turn, view: View) -> None:

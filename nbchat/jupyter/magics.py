@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,12 +199,19 @@ class ChatMagics(Magics):
         _say(session.system or "no system message")
 
     def _history(self) -> None:
+        from nbchat.jupyter.status import left_out_line
+
         session = self._session
-        markdown = session.to_markdown()
-        if not session.messages:
+        said = session.conversation
+        system = [{"role": "system", "content": session.system}] if session.system else []
+        messages = [*system, *(node.message for node in said.path(said.head))]
+        if not messages:
             _say("nothing was said yet")
             return
-        plain = "\n\n".join(f"[{m['role']}]\n{_content(m)}" for m in session.messages)
+        plain = "\n\n".join(f"[{message['role']}]\n{_content(message)}" for message in messages)
+        markdown, left_out = session.to_markdown(), left_out_line(session)
+        if left_out:
+            plain, markdown = f"{plain}\n\n[{left_out}]", f"{markdown}\n*[{left_out}]*\n"
         display({"text/markdown": markdown, "text/plain": plain}, raw=True)
 
     def _undo(self) -> None:
@@ -303,7 +310,7 @@ def _say(*lines: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _content(message: dict[str, Any]) -> str:
+def _content(message: Mapping[str, Any]) -> str:
     from nbchat.session.markdown import plain_text
     from nbchat.wire.messages import content_text
 

@@ -10,7 +10,7 @@ from nbchat.client.endpoint import Endpoint
 from nbchat.errors import NbchatError
 from nbchat.session.session import Session
 
-__all__ = ["model_lines", "status_bundle", "usage_line"]
+__all__ = ["left_out_line", "model_lines", "status_bundle", "usage_line"]
 
 
 def status_bundle(session: Session) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def _status(session: Session) -> dict[str, str]:
         "parameters": ", ".join(f"{name}={value!r}" for name, value in session.parameters.to_dict().items())
         or "none set",
         "system": session.system or "none",
+        "context": _context(session),
         "usage": usage_line(session),
         "rate limits": str(limits or ""),
     }
@@ -46,6 +47,20 @@ def _status(session: Session) -> dict[str, str]:
     if turn is not None and turn.error is not None:
         lines["last error"] = f"{type(turn.error).__name__}: {turn.error}"
     return {name: " ".join(value.split()) for name, value in lines.items() if value}
+
+
+def _context(session: Session) -> str:
+    return f"trim ({left_out_line(session) or 'nothing is left out yet'})" if session.context == "trim" else ""
+
+
+def left_out_line(session: Session) -> str:
+    """Return how many turns requests do without, in words; nothing where all are sent."""
+    try:
+        turns = session.left_out
+    except NbchatError:  # the configuration or the environment names no sound server
+        return ""
+    which = "the first turn is" if turns == 1 else f"the first {turns} turns are"
+    return f"{which} left out of requests, to fit the model's context" if turns else ""
 
 
 def _address(endpoint: Endpoint) -> str:

@@ -211,9 +211,14 @@ class Turn:
             raise NbchatError("The turn has no answer.", kind="empty")
         return completion
 
+    def shown(self) -> None:
+        """Say that what there is to remark was shown below the answer: nobody need be told again."""
+        self._remarked = len(self.remarks)
+
     def _raise_failure(self) -> None:
         # Whoever waits in Python has no line below the answer: they are told once, on stderr.
-        untold, self._remarked = self.remarks[self._remarked :], len(self.remarks)
+        untold = self.remarks[self._remarked :]
+        self.shown()
         for remark in untold:
             tell(f"nbchat: {remark}.")
         if self.error is not None:
