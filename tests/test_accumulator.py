@@ -347,3 +347,23 @@ def test_text_is_added_as_what_stands_around_it_says():
     assert pieces == expected
     assert framed.completion() == whole.completion()
     assert framed.text() == "xyé" * 3 + "zzz"
+
+
+def test_a_call_without_a_list_around_it():
+    """TGI, up to 2.4, streams a call as one object where the others send a list of them."""
+    pieces = [
+        {"index": 0, "id": "", "function": {"name": name, "arguments": text}}
+        for name, text in (("f", '{"a"'), (None, ": 1}"))
+    ]
+    events = [
+        b"data: " + json.dumps({"choices": [{"delta": {"tool_calls": piece}}]}).encode() + b"\n\n" for piece in pieces
+    ]
+    accumulator, decoder = Accumulator(), ChunkDecoder()
+    names = []
+    for chunk in decoder.feed(b"".join([*events, b"data: [DONE]\n\n"])):
+        accumulator.feed(chunk)
+        names += [call.function.name for call in chunk.choices[0].delta.tool_calls]
+    decoder.end()
+    (call,) = accumulator.completion().choices[0].message.tool_calls
+    assert names == ["f", None]
+    assert (call.function.name, call.function.arguments) == ("f", '{"a": 1}')

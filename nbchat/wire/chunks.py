@@ -36,7 +36,12 @@ class Delta(Value):
     tool_calls: list[ToolCallDelta] | None
     function_call: Any
 
-    _readers: ClassVar = {"tool_calls": lambda calls: many(ToolCallDelta)(calls) if calls else None}
+    # One call may come without a list around it (TGI, up to 2.4).
+    _readers: ClassVar = {
+        "tool_calls": lambda calls: (
+            many(ToolCallDelta)([calls] if isinstance(calls, dict) else calls) if calls else None
+        )
+    }
 
     @property
     def reasoning(self) -> str | None:

@@ -189,6 +189,8 @@ def _checked(data: Any, seen: set[int], finished: set[int]) -> dict[str, Any]:
         if type(content) is not str and content is not None and type(content) is not list:
             raise _bad_chunk("content is neither text nor a list of parts")
         calls = delta.get("tool_calls")
+        if type(calls) is dict:  # TGI, up to 2.4
+            calls = [calls]
         if calls is not None and not (isinstance(calls, list) and all(isinstance(call, dict) for call in calls)):
             raise _bad_chunk("tool_calls is not a list of objects")
     return data
