@@ -61,7 +61,9 @@ def read_address(url: str, source: str) -> Address:
         )
     if not sound:
         raise ConfigurationError(
-            f"{source} is {url!r}, which is not an address of a server.", hint="Write it as http://HOST:PORT/v1."
+            # Without its query, where gateways have keys.
+            f"{source} is {url.partition('?')[0]!r}, which is not an address of a server.",
+            hint="Write it as http://HOST:PORT/v1.",
         )
     path = parts.path.rstrip("/")
     trimmed = path.endswith(_ADDED)

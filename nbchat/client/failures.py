@@ -65,6 +65,8 @@ _PUBLIC = frozenset(
 # and a shorter value would take common words out of sentences.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key"})
 _SHORTEST_KEY, _SHORTEST_VALUE = 4, 8
+# What gateways call a key in an address's query.
+_KEY_PARAMETER = re.compile(r"key|token|secret|sig|auth|password", re.IGNORECASE)
 
 _MODEL = re.compile(r"\bmodel\b|deployment", re.IGNORECASE)
 # How aiohttp names its settings in the middle of a sentence.
@@ -95,12 +97,15 @@ def _address(endpoint: Endpoint) -> str:
 
 
 def _secrets(request: httpx.Request) -> Iterator[str]:
-    """Return what was sent in headers and is nobody else's business, the longest first."""
+    """Return what was sent in headers or as a key in the address and is nobody else's business, the longest first."""
     values = set()
     for name, value in request.headers.items():
         if name not in _PUBLIC:
             shortest = _SHORTEST_KEY if name in _KEY_HEADERS else _SHORTEST_VALUE
             values |= {part for part in (value, value.rpartition(" ")[2]) if len(part) >= shortest}
+    for name, value in request.url.params.multi_items():
+        if _KEY_PARAMETER.search(name) and len(value) >= _SHORTEST_KEY:
+            values.add(value)
     yield from sorted(values, key=len, reverse=True)
 
 

@@ -21,7 +21,7 @@ from nbchat.client.pool import Pool
 from nbchat.client.redirects import send
 from nbchat.client.refusals import Negotiation
 from nbchat.client.retry import Retrying, delay, worth_retrying
-from nbchat.client.secret import SecretHeaders
+from nbchat.client.secret import QuietURL, SecretHeaders
 from nbchat.client.timeouts import Timeout, phases_of
 from nbchat.errors import ConfigurationError, NbchatError, ProtocolError
 from nbchat.wire.accumulator import Accumulator
@@ -55,7 +55,7 @@ class Options:
     """
 
     headers: Mapping[str, str] = field(default_factory=SecretHeaders)
-    query: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = field(default=None, repr=False)
     timeout: Timeout = None
     notice: Notice | None = None
     limits: Callable[[RateLimits | None], object] | None = None
@@ -301,6 +301,7 @@ class Http:
                         hint="Set that environment variable.",
                     )
                 request.headers.update(endpoint.credentials())
+            request.url = QuietURL(request.url)  # httpx logs it
             return request
         # Out here, so that the frames of httpx, which hold the headers, are not in the traceback.
         raise ConfigurationError(f"No request to {endpoint.name} can be made of this: {why}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from nbchat.client.endpoint import Endpoint
+from nbchat.client.secret import QuietURL
 from nbchat.errors import APIStatusError
 
 __all__ = ["send"]
@@ -37,7 +38,7 @@ async def send(client: httpx.AsyncClient, request: httpx.Request, endpoint: Endp
         if response.status_code not in (301, 302, 303, 307, 308):
             return response
         await response.aclose()
-        request.url = _target(response, request, endpoint)
+        request.url = QuietURL(_target(response, request, endpoint))
     raise APIStatusError(
         f"{endpoint.name} redirected the request {_LONGEST} times without an answer.",
         status=response.status_code,

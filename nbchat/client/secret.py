@@ -1,13 +1,15 @@
-"""What must not show: a key, and the values of headers."""
+"""What must not show: a key, the values of headers, and those of an address's query."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import httpx
+
 from nbchat.errors import ConfigurationError
 
-__all__ = ["Secret", "SecretHeaders"]
+__all__ = ["QuietURL", "Secret", "SecretHeaders"]
 
 
 class Secret:
@@ -85,3 +87,19 @@ class SecretHeaders(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"SecretHeaders({', '.join(self._values)})"
+
+
+class QuietURL(httpx.URL):
+    """An address that shows without its query, where gateways have their keys: httpx logs the address of each request.
+
+    Example:
+        >>> url = QuietURL("https://gateway/v1/models?key=sk-1")
+        >>> str(url), url.query
+        ('https://gateway/v1/models', b'key=sk-1')
+    """
+
+    def __str__(self) -> str:
+        return str(httpx.URL(self).copy_with(query=None))
+
+    def __repr__(self) -> str:
+        return f"QuietURL({str(self)!r})"

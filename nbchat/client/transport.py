@@ -58,7 +58,9 @@ def _as_httpx(problem: Exception, request: httpx.Request) -> httpx.TransportErro
         ((meaning, words) for kind, meaning, words in _MEANINGS if isinstance(problem, kind)),
         (httpx.TransportError, ""),
     )
-    return meaning(words or str(problem) or type(problem).__name__, request=request)
+    said = words or str(problem) or type(problem).__name__
+    query = request.url.query.decode()  # some of aiohttp's words name the whole address
+    return meaning(said.replace(f"?{query}", "") if query else said, request=request)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -160,7 +162,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             async with upload:
                 response = await self._open().request(
                     request.method,
-                    URL(str(request.url), encoded=True),
+                    URL(str(httpx.URL(request.url)), encoded=True),  # whole, also where it shows without its query
                     headers=[*request.headers.multi_items(), *self._pass(request).items()],
                     data=upload.data,
                     allow_redirects=False,
