@@ -138,7 +138,7 @@ def test_what_came_before_an_error_is_not_lost():
         (b'{"choices": [{"finish_reason": ["stop"]}]}', "invalid_chunk"),
         (b'{"choices": [{"delta": {"content": 5}}]}', "invalid_chunk"),
         (b'{"choices": [{"delta": {"content": {"text": "x"}}}]}', "invalid_chunk"),
-        (b'{"choices": [{"delta": {"tool_calls": {"id": "a"}}}]}', "invalid_chunk"),
+        (b'{"choices": [{"delta": {"tool_calls": "a"}}]}', "invalid_chunk"),
         (b'{"choices": [{"delta": {"tool_calls": ["a"]}}]}', "invalid_chunk"),
         (b'{"error": "no"}', "api_error"),
         (b'{"error": {"code": 5}}', "api_error"),
