@@ -23,7 +23,8 @@ _OTHERS = frozenset({401, 402, 403, 404, 429})
 _TOO_LARGE = 413
 _OF_A_PROMPT = re.compile(r"token|context|prompt|messages", re.IGNORECASE)
 _OF_BYTES = re.compile(
-    r"(?:entity|payload|body|content|file|image) (?:is )?too (?:large|big)|\bbytes?\b|(?<![a-z])[kmg]i?b\b", re.IGNORECASE
+    r"(?:entity|payload|body|content|file|image) (?:is )?too (?:large|big)|\bbytes?\b|(?<![a-z])[kmg]i?b\b",
+    re.IGNORECASE,
 )
 # A sentence is read so far, in characters: the numbers come first.
 _READ = 2000
