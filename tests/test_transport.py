@@ -180,12 +180,12 @@ async def test_an_answer_follows_a_schema(client):
 async def test_an_answer_is_some_json(client):
     """With json_object every answer that came to its own end is a JSON object, and one that was cut off began as one."""
     ended = 0
-    for seed in range(8):
+    for seed in range(4):
         answer = await ask(
             client,
             'Reply with {"city": "Rome"} and nothing else.',
             response_format={"type": "json_object"},
-            max_tokens=120,
+            max_tokens=60,
             seed=seed,
         )
         assert text(answer).lstrip().startswith("{")
