@@ -222,6 +222,36 @@ print("parent", before, ask(), chat.client.http.pool._client is pool, chat.send(
     assert (stdout, stderr, status) == ("child ok True ok\nparent ok ok True ok 0\n", "", 0)
 
 
+@posix
+def test_a_fork_does_not_wait_for_its_parents_turns(server: ScriptedServer):
+    """A child forked in the middle of a turn asks at once: the turn goes on in the parent alone."""
+    gate = threading.Event()
+    server.answer("slow", gate=gate)
+    server.always_answer("ok")
+    code = """
+import os, sys, warnings, nbchat
+warnings.simplefilter("ignore", DeprecationWarning)  # as above
+chat = nbchat.Session("m", base_url=sys.argv[1])
+turn = chat.stream("hi")
+next(iter(turn))
+child = os.fork()
+if child == 0:
+    print("child", chat.stream("hi").result(10).text, flush=True)
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+print("parent", status, turn.status, flush=True)
+print(turn.result().text, flush=True)
+"""
+    process = start(code, server.url)
+    try:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["child ok\n", "parent 0 running\n"]
+        gate.set()
+        assert process.communicate(timeout=PATIENCE) == ("slow\n", "")
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("how", ["turn", "stream", "waiting", "idle"])
 def test_leaving_while_it_streams(server: ScriptedServer, how: str):
     """The interpreter ends while an answer comes: it does not hang, prints nothing, and the server sees it gone."""

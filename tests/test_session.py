@@ -487,7 +487,10 @@ def test_a_half_made_session_can_be_shown(options: dict[str, object]):
     assert repr(made[0]) == "<Session, not made>"
 
 
-def test_nothing_is_asked_when_python_ends(server: ScriptedServer):
+@pytest.mark.parametrize(
+    "asking", ['Session("m", base_url=url).send("?")', 'Client(url).chat.completions.create(model="m", messages=[])']
+)
+def test_nothing_is_asked_when_python_ends(server: ScriptedServer, asking: str):
     """A thread that outlives the main thread and asks then gets one sentence that says why it can't, and what to do."""
     script = f"""
 import subprocess
@@ -495,10 +498,12 @@ import sys
 import threading
 import nbchat
 
+url = {server.url!r}
+
 def ask():
     threading.main_thread().join()
     try:
-        nbchat.Session("m", base_url={server.url!r}).send("?")
+        nbchat.{asking}
     except nbchat.NbchatError as error:
         print(type(error).__name__, error)
 
@@ -510,3 +515,15 @@ threading.Thread(target=ask).start()
         "Let the main thread wait for this one, with its join().\n"
     )
     assert (ran.stderr, server.requests) == ("", [])
+
+
+def test_a_failure_is_told_again_as_it_was(chat: Session, server: ScriptedServer):
+    """However often the result of a failed turn is asked for, its traceback is as long as the first time."""
+    server.error(400, {"error": {"message": "No."}})
+    turn = chat.stream("?")
+    lengths = []
+    for _ in range(5):
+        with pytest.raises(NbchatError) as raised:
+            turn.result(PATIENCE)
+        lengths.append(len(raised.traceback))
+    assert len(set(lengths)) == 1

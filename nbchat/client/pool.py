@@ -115,7 +115,13 @@ class Pool:
             self._inherited, self._client = self._client, None
             self._process, self._opening = os.getpid(), threading.Lock()
         while self._client is None:
-            await asyncio.get_running_loop().run_in_executor(None, self._make)
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, self._make)
+            except RuntimeError:  # Python lends no more threads
+                raise ConfigurationError(
+                    "Nothing can be asked any more: the main thread has ended, and Python with it.",
+                    hint="Let the main thread wait for this one, with its join().",
+                ) from None
         return self._client
 
     def _make(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Mapping
 from types import EllipsisType
@@ -63,6 +64,7 @@ class Runner:
         self.running: list[Turn] = []
         self.last: Turn | None = None
         self.spent: list[Completion] = []
+        self._process = os.getpid()
 
     def start(self, turn: Turn) -> None:
         """Run a turn as soon as those asked before it have ended.
@@ -77,6 +79,10 @@ class Runner:
                 hint="Let the main thread wait for this one, with its join().",
             )
         with self._lock:
+            if self._process != os.getpid():
+                # A forked child: what ran when it was forked goes on in its parent alone, and would be waited for for ever.
+                self._process, self.last = os.getpid(), None
+                self.running.clear()
             before, self.last = self.last, turn
             self.running.append(turn)
             portal.start(self._run(turn, before))

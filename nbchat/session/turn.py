@@ -222,7 +222,8 @@ class Turn:
         for remark in untold:
             tell(f"nbchat: {remark}.")
         if self.error is not None:
-            raise self.error
+            # Whoever asks again is told the same again, and not how often and where it was told before.
+            raise self.error.with_traceback(None)
 
     def __repr__(self) -> str:
         return f"<Turn {self.status}: {self.text[:60]!r}>"
