@@ -281,6 +281,14 @@ def test_nothing_listens(server: ScriptedServer):
     assert caught.value.kind == "connection"
 
 
+def test_a_proxy_that_is_not_found_is_told_from_the_server(monkeypatch: pytest.MonkeyPatch):
+    """Where it is the proxy that has no address, the sentence is about the proxy."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:80")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(APIConnectionError, match=r"the proxy does not let it through.*proxy\.invalid"):
+        Client("http://server.invalid/v1", max_retries=0).chat.completions.create(model="m", messages=QUESTION)
+
+
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
 def test_a_name_that_cant_be_asked_for_is_no_host(host: str):
     """A host that no name server could be asked about is told of like one that it does not know."""

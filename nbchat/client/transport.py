@@ -176,6 +176,9 @@ class FastTransport(httpx.AsyncBaseTransport):
                 )
         except (aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError) as problem:
             failure = httpx.WriteTimeout("", request=request) if upload.stalled else _as_httpx(problem, request)
+            # aiohttp tells a proxy that it can't find like any other host that it can't find.
+            if self._proxy is not None and getattr(problem, "host", None) == self._proxy.url.host:
+                failure = httpx.ProxyError(str(failure), request=request)
         else:
             self._watch(response)
             return httpx.Response(
