@@ -313,6 +313,7 @@ FAULTS: dict[str, Fault] = {
     "nothing-in-it": Fault(_streamed(), kind="empty"),
     "only-comments": Fault(_streamed(b": one\n\n", b": two\n\n"), kind="empty"),
     "no-content": Fault(_no_content, kind="empty"),
+    "no-content-whole": Fault(_no_content, kind="empty", streamed=False),
     "page": Fault(_typed("text/html", _PAGE), kind="not_sse", says="web page"),
     "page-whole": Fault(_typed("text/html", _PAGE), kind="not_sse", says="web page", streamed=False),
     "page-as-stream": Fault(_typed("text/event-stream", _PAGE), kind="not_sse"),

@@ -374,3 +374,13 @@ def test_a_thousand_chunks_for_a_slow_reader(client: Client, server: ScriptedSer
     stream = client.chat.completions.create(model="m", messages=QUESTION, stream=True)
     text = "".join(part.choices[0].delta.content or "" for part in stream)
     assert text == "".join(f"{number} " for number in range(20_000))
+
+
+def test_what_is_no_number_of_tries_and_no_dict_is_told(server: ScriptedServer):
+    """A wrong kind of argument is one sentence, and nothing is sent."""
+    for wrong in (-1, "2", True, 1.5):
+        with pytest.raises(ConfigurationError, match="max_retries"):
+            Client(server.url, max_retries=wrong)
+    with pytest.raises(ConfigurationError, match="extra_body"):
+        Client(server.url).chat.completions.create(model="m", messages=[], extra_body=[1])
+    assert server.requests == []

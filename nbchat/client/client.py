@@ -215,9 +215,11 @@ def _request(
     """Split what a caller gave into the request's body and the options of sending it.
 
     Raises:
-        ConfigurationError: The messages are no list of messages, or a header can't be sent.
+        ConfigurationError: The messages are no list of messages, a header can't be sent, or extra_body is no dict.
     """
     extra = fields.pop("extra_body", None) or {}
+    if not isinstance(extra, Mapping):
+        raise ConfigurationError('extra_body is a dict of request fields, such as {"top_k": 20}.')
     options = Options(
         headers=SecretHeaders(fields.pop("extra_headers", None)).checked(),
         query=fields.pop("extra_query", None),

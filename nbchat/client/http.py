@@ -23,7 +23,7 @@ from nbchat.client.refusals import Negotiation
 from nbchat.client.retry import Retrying, delay, worth_retrying
 from nbchat.client.secret import QuietURL, SecretHeaders
 from nbchat.client.timeouts import Timeout, phases_of
-from nbchat.errors import ConfigurationError, NbchatError, ProtocolError
+from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError, ProtocolError
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_object, without_surrogates
@@ -84,6 +84,8 @@ class Http:
     ) -> None:
         self.endpoint = endpoint
         self._timeout = timeout
+        if max_retries is not None and (type(max_retries) is not int or max_retries < 0):
+            raise ConfigurationError(f"max_retries is a number of tries after the first, not {max_retries!r}.")
         self.max_retries = max_retries
         self._max_event_bytes = max_event_bytes if max_event_bytes is None else checked_size(max_event_bytes)
         self.phases(endpoint)  # a time that is none is said now
@@ -97,6 +99,8 @@ class Http:
         async with self._answer("POST", "chat/completions", body, options) as response:
             limit = self.largest(response.request.extensions["nbchat.endpoint"])
             content = await _read(response, limit)
+            if not content.strip():
+                raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
             if "event-stream" not in _media(response):
                 return _completion(read_object(content))
         decoder, accumulator = ChunkDecoder(limit), Accumulator()

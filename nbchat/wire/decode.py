@@ -141,7 +141,7 @@ def read_object(received: bytes) -> dict[str, Any]:
 
     Raises:
         ProtocolError: It is not JSON, or not an object.
-        APIError: It is an object that reports an error.
+        APIError: It is an object that reports an error; of its own class where it says which.
     """
     data = read_json(received)
     if not isinstance(data, dict):
@@ -354,7 +354,7 @@ class ChunkDecoder:
         """Say that no more bytes will come, or that the answer is over.
 
         Raises:
-            APIError: The server reported an error in the stream.
+            APIError: The server reported an error in the stream; of its own class where it says which.
             ProtocolError: What it sent is not a chunk (``invalid_json``, ``invalid_chunk``).
             EmptyAnswerError: Nothing had come, or nothing but keep-alives.
             TruncatedError: The answer is not complete.
