@@ -98,7 +98,7 @@ def test_the_io_thread_does_not_wait_for_itself():
         with pytest.raises(RuntimeError, match="use the async form"):
             portal.run(where())
         with pytest.raises(RuntimeError, match="can't wait for itself"):
-            portal.wait_for(threading.Event())
+            portal.Gate().wait()
         return "refused"
 
     assert portal.run(ask()) == "refused"
@@ -126,10 +126,14 @@ def test_call_soon():
 
 def test_waiting_ends_with_the_time():
     """A wait with a time ends with it and says so."""
-    assert not portal.wait_for(threading.Event(), 0.01)
-    event = threading.Event()
-    event.set()
-    assert portal.wait_for(event)
+    gate = portal.Gate()
+    assert not gate.wait(0.01)
+    assert not gate.wait(-1)
+    gate.open()
+    gate.open()
+    assert gate.wait()
+    gate.open()
+    assert gate.wait(1e12)
 
 
 @posix

@@ -73,12 +73,12 @@ class Feed(Generic[T]):
         """
         if self._ready(position):
             return True
-        event = threading.Event()
-        self._register(event.set)
+        gate = portal.Gate()
+        self._register(gate.open)
         try:
-            return self._ready(position) or portal.wait_for(event, timeout)
+            return self._ready(position) or gate.wait(timeout)
         finally:
-            self._unregister(event.set)
+            self._unregister(gate.open)
 
     async def wait_async(self, position: int) -> None:
         """Wait, in any event loop, until there is something after *position*, or the feed is closed."""

@@ -16,9 +16,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
-__all__ = ["before_exit", "call_soon", "in_portal", "run", "run_from_anywhere", "start", "wait_for"]
+__all__ = ["Gate", "before_exit", "call_soon", "in_portal", "run", "run_from_anywhere", "start"]
 
 T = TypeVar("T")
 
@@ -114,23 +115,43 @@ def call_soon(function: Callable[..., object], *args: object) -> None:
     _portal.loop.call_soon_threadsafe(function, *args)
 
 
-def wait_for(event: threading.Event, timeout: float | None = None) -> bool:
-    """Wait until *event* is set, in a way that an interrupt ends on every system.
+class Gate:
+    """Where one thread waits, once, until another lets it go on.
 
-    Args:
-        event: What to wait for.
-        timeout: Seconds to wait at most; ``None`` for as long as it takes.
-
-    Returns:
-        Whether the event was set.
+    A lock and not an event: that is several layers of Python, which at every token both threads would go through.
     """
-    if in_portal():
-        raise RuntimeError("The I/O thread can't wait for itself: ask from another thread, or await the turn.")
-    if timeout is not None:
-        return event.wait(timeout)
-    while not event.wait(_NAP):
-        pass
-    return True
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def open(self) -> None:
+        """Let the thread that waits, or will, go on. Opening twice is opening once."""
+        # What was opened before is a lock that is not held.
+        with suppress(RuntimeError):
+            self._lock.release()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is open, in a way that an interrupt ends on every system.
+
+        Args:
+            timeout: Seconds to wait at most; ``None`` for as long as it takes.
+
+        Returns:
+            Whether it was opened.
+
+        Raises:
+            RuntimeError: The caller is the I/O thread.
+        """
+        if in_portal():
+            raise RuntimeError("The I/O thread can't wait for itself: ask from another thread, or await the turn.")
+        if timeout is not None:
+            return self._lock.acquire(timeout=min(max(timeout, 0), threading.TIMEOUT_MAX))
+        while not self._lock.acquire(timeout=_NAP):
+            pass
+        return True
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -143,10 +164,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         work.close()
         raise RuntimeError("The I/O thread can't wait for itself: use the async form here.")
     future = start(work)
-    done = threading.Event()
-    future.add_done_callback(lambda _: done.set())
+    done = Gate()
+    future.add_done_callback(lambda _: done.open())
     try:
-        wait_for(done)
+        done.wait()
     except BaseException:
         future.cancel()
         raise
