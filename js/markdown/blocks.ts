@@ -40,11 +40,11 @@ export function cut(source: string): Cut {
     const content = lines[start + 1] ?? source.length;
     return { settled, fence: { content, marker: last.markup[0] ?? "`", length: last.markup.length, indent } };
   }
-  // A link definition has no token and may go on over several lines: cut only where nothing is hidden in between.
-  const before = blocks.at(-2)?.map?.[1] ?? 0;
-  const previous = source.slice(lines[start - 1], lines[start]);
-  const clean = start === 0 || before === start || previous.trim() === "";
-  return { settled: clean ? (lines[start] ?? 0) : 0, fence: null };
+  // What follows a link definition without a blank line may still become its title.
+  const before = blocks.at(-2);
+  const isTitle = before?.type === "reference_definition" && before.map?.[1] === start;
+  const from = isTitle ? before.map?.[0] : start;
+  return { settled: lines[from ?? 0] ?? 0, fence: null };
 }
 
 /** Whether this line ends the fence. */

@@ -1,25 +1,30 @@
 /** Makes old nodes equal to new ones by touching only what differs, so that selections and open images survive. */
 
-/** Replaces everything after `anchor` (or all children) of `parent` by the children of `fragment`. */
-export function patchAfter(parent: Node, anchor: Node | null, fragment: Node): void {
-  let old = anchor ? anchor.nextSibling : parent.firstChild;
+/** Replaces what `parent` has after `before` (null: from its start) and ahead of `end` (null: to its end) by `fragment`'s children. */
+export function patchBetween(parent: Node, before: Node | null, end: Node | null, fragment: Node): void {
+  const from = before ? before.nextSibling : parent.firstChild;
+  let old = from === end ? null : from;
   let fresh = fragment.firstChild;
   while (fresh) {
     const next = fresh.nextSibling;
     if (!old) {
-      parent.appendChild(fresh);
+      parent.insertBefore(fresh, end);
     } else {
-      const after: ChildNode | null = old.nextSibling;
+      const after: ChildNode | null = nextUntil(end, old);
       if (!old.isEqualNode(fresh) && !patchNode(old, fresh)) parent.replaceChild(fresh, old);
       old = after;
     }
     fresh = next;
   }
   while (old) {
-    const after: ChildNode | null = old.nextSibling;
+    const after: ChildNode | null = nextUntil(end, old);
     parent.removeChild(old);
     old = after;
   }
+}
+
+function nextUntil(end: Node | null, node: ChildNode): ChildNode | null {
+  return node.nextSibling === end ? null : node.nextSibling;
 }
 
 /** Whether `old` could be turned into `fresh` in place. */
@@ -34,7 +39,7 @@ function patchNode(old: Node, fresh: Node): boolean {
   ) {
     return false;
   }
-  patchAfter(old, null, fresh);
+  patchBetween(old, null, null, fresh);
   return true;
 }
 

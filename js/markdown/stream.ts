@@ -1,15 +1,19 @@
 /**
  * Markdown that grows: blocks that are finished are rendered once and sealed, only the tail is parsed again.
  *
+ * One thing changes what is sealed: a link definition may come after its use. Each seal knows the labels that it looked for
+ * in vain, and is rendered once more at the end if one of them has been defined since.
+ *
  * The cost stays proportional to the text. A long tail (one huge list, table or paragraph) is parsed again only after it
  * has grown by a sixteenth, an open code fence not at all; what arrives in between is shown as plain text.
  */
 
 import { type Cut, cut, type OpenFence } from "./blocks.ts";
+import { Definitions } from "./definitions.ts";
 import { FenceStream } from "./fence.ts";
 import { heal } from "./heal.ts";
 import type { Environment } from "./parser.ts";
-import { patchAfter } from "./patch.ts";
+import { patchBetween } from "./patch.ts";
 import { appendText } from "./plain.ts";
 import { renderGrowing, renderSettled } from "./render.ts";
 
@@ -20,12 +24,24 @@ const GROWTH = 16;
 /** Where plain text may wait inside the tail; not in a table, whose cells it would tear. */
 const HOLDERS = "p, li, ul, ol, blockquote, h1, h2, h3, h4, h5, h6";
 
+/** Blocks that are rendered for good, but for links to labels that nothing has defined so far. */
+interface OpenSeal {
+  source: string;
+  missed: string[];
+  /** The node before its first one, and its last one. */
+  before: ChildNode | null;
+  last: ChildNode;
+}
+
 export class MarkdownStream {
   readonly #root: Element;
   readonly #heading: ChildNode | null;
-  readonly #environment: Environment = { references: Object.create(null) };
+  readonly #definitions = new Definitions();
+  readonly #environment: Environment = { references: this.#definitions.table };
+  readonly #open: OpenSeal[] = [];
   #text = "";
   #arrived: string[] = [];
+  #half = "";
   /** The source that is not sealed yet; how much of it the page shows as Markdown; where it was last looked at for a cut. */
   #tail = "";
   #parsed = 0;
@@ -55,10 +71,8 @@ export class MarkdownStream {
 
   /** Draws what has arrived. Meant to be called once a frame. */
   flush(): void {
-    const fresh = this.#arrived.join("");
-    this.#arrived = [];
+    const fresh = this.#take();
     if (!fresh) return;
-    this.#tail += fresh;
     if (this.#fence) {
       if (!this.#fence.feed(fresh)) return;
       this.#fence = null;
@@ -70,12 +84,33 @@ export class MarkdownStream {
     }
   }
 
-  /** Renders the whole once more: only now are all link definitions known. Blocks that are the same stay untouched. */
+  /** Renders for good what is not sealed yet, and what a later definition has changed. Nodes that are the same stay untouched. */
   finish(): void {
-    this.#arrived = [];
-    patchAfter(this.#root, this.#heading, renderSettled(this.#text));
+    this.#take();
+    this.#tail += this.#half;
+    this.#half = "";
+    this.#fence = null;
+    this.#pending = null;
+    patchBetween(this.#root, this.#lastSealed, null, renderSettled(this.#tail, this.#environment));
+    // From the last to the first: a seal begins after the last node of the one before it, which may be replaced.
+    for (const { source, missed, before, last } of this.#open.reverse()) {
+      if (!missed.some((label) => this.#definitions.has(label))) continue;
+      patchBetween(this.#root, before, last.nextSibling, renderSettled(source, this.#environment));
+    }
+    this.#open.length = 0;
     this.#tail = "";
     this.#lastSealed = this.#root.lastChild;
+  }
+
+  /** Moves what has arrived to the tail, its line ends as the parser would make them. */
+  #take(): string {
+    const arrived = this.#half + this.#arrived.join("");
+    this.#arrived = [];
+    // What comes next may be the other half of this line end.
+    this.#half = arrived.endsWith("\r") ? "\r" : "";
+    const fresh = arrived.slice(0, arrived.length - this.#half.length).replace(/\r\n?/g, "\n");
+    this.#tail += fresh;
+    return fresh;
   }
 
   #isDue(): boolean {
@@ -86,19 +121,27 @@ export class MarkdownStream {
   #parse(): void {
     const { settled, fence } = this.#cut();
     const fragment = document.createDocumentFragment();
+    const source = this.#tail.slice(0, settled);
+    let missed: string[] = [];
     if (settled > 0) {
-      fragment.append(renderSettled(this.#tail.slice(0, settled), this.#environment));
+      this.#definitions.takeMissed();
+      fragment.append(renderSettled(source, this.#environment));
+      missed = this.#definitions.takeMissed();
       this.#tail = this.#tail.slice(settled);
       this.#looked = 0;
     }
     const sealed = fragment.childNodes.length;
     const growing = fence ? this.#tail.slice(0, fence.content - settled) : heal(this.#tail);
     fragment.append(renderGrowing(growing, this.#environment));
-    patchAfter(this.#root, this.#lastSealed, fragment);
+    patchBetween(this.#root, this.#lastSealed, null, fragment);
     this.#pending = null;
     this.#parsed = this.#tail.length;
+    const before = this.#lastSealed;
     for (let count = 0; count < sealed; count += 1) {
       this.#lastSealed = this.#lastSealed ? this.#lastSealed.nextSibling : this.#root.firstChild;
+    }
+    if (missed.length > 0 && this.#lastSealed) {
+      this.#open.push({ source, missed, before, last: this.#lastSealed });
     }
     if (fence) this.#openFence(fence, growing.length);
   }

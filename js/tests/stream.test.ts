@@ -71,6 +71,31 @@ describe.each(documents)("%s", (name, source) => {
   });
 });
 
+describe("the end", () => {
+  const early = "An [image][x] in a paragraph.\n\n".repeat(100);
+
+  function ended(source: string): { root: Element; before: Node[]; cost: number } {
+    const { root, stream } = streamed(split(source, [24]));
+    const before = [...root.children];
+    const start = meter.parsed;
+    stream.finish();
+    return { root, before, cost: meter.parsed - start };
+  }
+
+  test("what is sealed is not rendered again, and its nodes stay", () => {
+    const { root, before, cost } = ended(`[x]: https://example.com\n\n${early}The end.`);
+    expect(cost).toBeLessThan(100);
+    expect([...root.children].every((child, at) => child === before[at])).toBe(true);
+  });
+
+  test("of what is sealed, only that is rendered again which a definition has changed", () => {
+    const source = `[Some][y].\n\n${early}[y]: https://example.com\n`;
+    const { root, cost } = ended(source);
+    expect(cost).toBeLessThan(200);
+    expect(root.innerHTML).toBe(atOnce(source).innerHTML);
+  });
+});
+
 describe("cost", () => {
   const paragraph = "Some words with **bold** and `code` and a [link](https://example.com) in them.\n";
   const shapes: Record<string, (lines: number) => string> = {
