@@ -1,9 +1,9 @@
 """What an answer costs in the page, in a panel that already holds a thousand messages.
 
 In a real JupyterLab in a real Chromium: the longest task of the page's main thread while it streams, how long after the
-server the end of the answer is there, the frames that are lost meanwhile, and the bytes that came over the kernel's channel. Beside
-it, in the same page, the same answer as most chat magics show it: the whole text anew, at every token or twenty times a
-second. Then how long a panel with ten thousand messages takes to open, and how many nodes the page has for it.
+server the end of the answer is there, the frames that are lost meanwhile, and the bytes that came over the kernel's
+channel. Beside it, below such a panel too, the same answer as most chat magics show it: the whole text anew, at every token
+or twenty times a second. Then how long a panel with ten thousand messages takes to open, and how many nodes the page has for it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import Any
 
 import jsonschema
@@ -236,13 +237,42 @@ def test_a_stopped_turn_through_a_session(server: ScriptedServer):
 def test_a_tree_is_the_same_again():
     """Written as plain values and read again, a tree has the same nodes, in the same order, and the same head."""
     full = Node(
-        "z", "d", {"role": "assistant", "content": None, "tool_calls": [call("x")]}, "t2", "cell", "failed", "length",
-        "gpt", {"total_tokens": 3}, 0.5, {"temperature": 1}, 17.5, "broke",
+        "z", "d", {"role": "assistant", "content": None, "tool_calls": [call("x")]}, "t2", cell="cell", status="failed",
+        finish_reason="length", model="gpt", server="ab12", usage={"total_tokens": 3}, cost=0.5, parameters={"n": 1},
+        left_out=2, first_token=0.25, duration=3.5, remarks=["m does not take n"], created=17.5, error="broke",
     )  # fmt: skip
+    assert all(value not in (None, "") for value in vars(full).values())
     conversation = tree(*BRANCHED, full, head="z")
     written = json.loads(json.dumps(conversation.to_dict()))
     assert Conversation.from_dict(written) == conversation
     assert Conversation.from_dict(Conversation().to_dict()) == Conversation()
+
+
+def test_an_answer_knows_what_it_took(server: ScriptedServer):
+    """Every answer has the seconds to its first token and to its end, without those that its turn waited in the queue."""
+    gate = threading.Event()
+    server.stream(chunk("slow"), gate, chunk(finish="stop"))
+    server.answer("left", "right")
+    chat = Session("m", base_url=server.url)
+    before, turn = chat.stream("one"), chat.stream("two", n=2)
+    assert next(iter(before)) == "slow"
+    waited = time.time() - turn.created
+    gate.set()
+    turn.result(PATIENCE)
+    questions = [node for node in chat.conversation.nodes.values() if node.role == "user"]
+    answers = [node for node in chat.conversation.nodes.values() if node.role == "assistant"]
+    assert [node.text for node in answers] == ["slow", "left", "right"]
+    assert [(node.first_token, node.duration) for node in questions] == [(None, None)] * 2
+    assert all(0 <= node.first_token <= node.duration for node in answers)
+    assert turn.took == (answers[2].first_token, answers[2].duration)
+    assert answers[2].duration <= turn.ended - turn.created - waited + 0.001  # it is told to the millisecond
+
+
+def test_a_file_from_before_is_read():
+    """A tree that was written when nobody measured loads, and says so."""
+    conversation = Conversation.from_dict({"nodes": [ONE], "head": "a"})
+    one = conversation.nodes["a"]
+    assert (one.first_token, one.duration, one.remarks) == (None, None, None)
 
 
 MESSAGE = {"role": "user", "content": "x"}
@@ -269,6 +299,11 @@ ONE = {"id": "a", "turn": "t", "message": MESSAGE}
         {"nodes": [ONE, {**ONE, "id": "b", "parent": "a"}, {**ONE, "parent": "b"}], "head": "b"},
         {"nodes": [ONE], "head": "b"},
         {"nodes": [ONE], "head": ["a"]},
+        {"nodes": [{**ONE, "first_token": "soon"}], "head": "a"},
+        {"nodes": [{**ONE, "duration": float("nan")}], "head": "a"},
+        {"nodes": [{**ONE, "duration": -1}], "head": "a"},
+        {"nodes": [{**ONE, "remarks": "a word"}], "head": "a"},
+        {"nodes": [{**ONE, "remarks": [5]}], "head": "a"},
     ],
 )
 def test_what_is_no_tree_is_refused(data: Any):

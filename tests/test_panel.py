@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import threading
+import time
 from typing import Any
 
 import pytest
 from scripted import PATIENCE, ScriptedServer, chunk
 
 import nbchat
+from nbchat.client import refusals
 from nbchat.errors import ConfigurationError
 from nbchat.jupyter import panel as module
 from nbchat.jupyter.declarations import CONTROLS, declaration
@@ -19,6 +21,16 @@ from nbchat.jupyter.preview import next_request, preview
 from nbchat.jupyter.requests import read_request
 from nbchat.session.conversation import Node
 from nbchat.session.parameters import fields
+
+USED = {"prompt_tokens": 5, "completion_tokens": 20, "total_tokens": 25}
+NO_TEMPERATURE = {
+    "error": {
+        "message": "Unsupported parameter: 'temperature' is not supported with this model.",
+        "type": "invalid_request_error",
+        "param": "temperature",
+        "code": "unsupported_parameter",
+    }
+}
 
 
 class Front:
@@ -86,6 +98,59 @@ def test_a_turn_is_told_as_deltas_without_a_gap(front: Front, server: ScriptedSe
     assert text == "Hello 👋 there, how are you?"
     assert [(m["role"], m["text"]) for m in settled["messages"]] == [("user", "Hi"), ("assistant", text)]
     assert settled["messages"][1]["meter"]["tokens"] == 3
+
+
+def test_every_panel_finds_what_an_answer_took(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """The meter is the conversation's: a panel opened later shows it, and one on a session read from a file."""
+    gate = threading.Event()
+    server.stream(chunk("Hello"), gate, chunk(" you"), chunk(finish="stop"), {"choices": [], "usage": USED})
+    front.ask("ask", text="Hi")
+    front.wait(lambda m: m["type"] == "delta")
+    time.sleep(0.1)  # the answer has to take some time, or there is no rate to tell
+    gate.set()
+    seen = front.path(2)["messages"][1]["meter"]
+    assert seen["tokens"] == 20
+    assert seen["first"] >= 0
+    assert 0 < seen["rate"] <= 200
+    for session in (chat, nbchat.Session.from_json(chat.to_json(), base_url=server.url)):
+        assert Front(session).panel.get_state(["messages"])["messages"][1]["meter"] == seen
+
+
+def test_what_came_at_once_has_no_rate(front: Front, chat: nbchat.Session):
+    """Tokens are not divided by next to nothing: an answer that came whole has a time, and no tokens a second."""
+    grow(chat, 1)
+    answer = {"role": "assistant", "content": "x"}
+    used = {"completion_tokens": 500}
+    for name, duration in (("whole", 1.0), ("streamed", 3.0)):
+        chat._conversation.add(Node(name, "n0", answer, name, usage=used, first_token=1.0, duration=duration))
+    meters = []
+    for name in ("whole", "streamed"):
+        front.ask("go", node=name)
+        meters.append(front.panel.get_state(["messages"])["messages"][1]["meter"])
+    assert meters == [{"tokens": 500, "first": 1.0}, {"tokens": 500, "first": 1.0, "rate": 250.0}]
+
+
+def test_what_is_remarked_in_the_panel_is_not_repeated(
+    front: Front, chat: nbchat.Session, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+):
+    """A remark stands below the answer in the panel, and result() says it on stderr only where no page drew it."""
+    remark = "scripted does not take temperature: sent without it, now and from now on"
+    server.error(400, NO_TEMPERATURE)
+    server.answer("fine")
+    front.ask("snapshot")
+    turn = chat.stream("Q", temperature=0.2)
+    assert front.path(2)["messages"][1]["note"] == remark
+    turn.result(PATIENCE)
+    assert capsys.readouterr().err == ""
+    refusals._learned.clear()
+    server.error(400, NO_TEMPERATURE)
+    server.answer("fine")
+    other = nbchat.Session("scripted", base_url=server.url)
+    unseen = Front(other)
+    turn = other.stream("Q", temperature=0.2)
+    unseen.path(2)
+    turn.result(PATIENCE)
+    assert capsys.readouterr().err == f"nbchat: {remark}.\n"
 
 
 def test_text_is_sent_thirty_times_a_second(front: Front, server: ScriptedServer):

@@ -14,7 +14,7 @@ from nbchat.wire.decode import without_surrogates
 from nbchat.wire.messages import content_text
 from nbchat.wire.values import plain
 
-__all__ = ["bundle", "ended_because", "notes"]
+__all__ = ["bundle", "ended_because", "notes", "one_line"]
 
 _RECORD_VERSION = 1
 
@@ -49,17 +49,17 @@ def notes(turn: Turn) -> list[str]:
     asked = turn.asked.parameters.get("model")
     by_default = turn.endpoint is not None and not turn.endpoint.chosen
     if completion is not None and by_default and asked and not is_local_model(asked):
-        said.append(f"answered by {_word(completion.model)}, not {asked}")
-    return said + [_word(remark) for remark in turn.remarks]
+        said.append(f"answered by {one_line(completion.model)}, not {asked}")
+    return said + [one_line(remark) for remark in turn.remarks]
 
 
 def ended_because(reason: str | None) -> str:
     """Return a finish reason in words a person has; nothing for an answer that came to its own end."""
-    return "" if reason is None or reason in _ENDS else _REASONS.get(reason) or _word(reason)
+    return "" if reason is None or reason in _ENDS else _REASONS.get(reason) or one_line(reason)
 
 
-def _word(text: str) -> str:
-    """Return a word of the server's on one line, with nothing in it that a terminal would obey."""
+def one_line(text: str) -> str:
+    """Return words of a server's on one line, with nothing in it that a terminal would obey."""
     return plain_text(" ".join(text.split()))
 
 

@@ -17,7 +17,6 @@ import time
 import uuid
 import weakref
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.inflight import InFlight, place_of
 from nbchat.jupyter.preview import preview
 from nbchat.jupyter.template import expand
-from nbchat.jupyter.transcript import Timing, Transcript, markdown_of
+from nbchat.jupyter.transcript import Transcript, markdown_of
 from nbchat.session.conversation import Node
 from nbchat.session.events import (
     Event,
@@ -102,9 +101,10 @@ class Panel(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._number = 0
         self._turns: dict[str, InFlight] = {}
-        self._timings: dict[str, Timing] = {}
+        self._costs: dict[str, float] = {}
         self._flushing = False
         self._flushed = 0.0
+        self._heard = False
         self._offered: list[str] = []
         self._asked_about = 0
         self._names = _namespace()
@@ -237,9 +237,6 @@ class Panel(anywidget.AnyWidget):
     def _show_path(self) -> None:
         """Tell the messages from the first that is another than before."""
         before = self._transcript.marks()
-        for shown in self._turns.values():
-            if shown.turn.ended is not None:
-                self._timings[shown.turn.id] = Timing.of(shown.turn)
         self._look()
         now = self._transcript.marks()
         same = next(
@@ -257,10 +254,13 @@ class Panel(anywidget.AnyWidget):
             }
         )
         for node in self._transcript.path[same:]:
-            self._turns.pop(node.turn, None)
+            told = self._turns.pop(node.turn, None)
+            # What there is to remark stands below the answer now, if a page is there to draw it.
+            if told is not None and self._heard:
+                told.turn.shown()
 
     def _look(self) -> None:
-        self._transcript = Transcript(self._session.conversation, self._timings)
+        self._transcript = Transcript(self._session.conversation, self._costs)
 
     def _publish(self, message: dict[str, Any]) -> None:
         self._number += 1
@@ -301,10 +301,12 @@ class Panel(anywidget.AnyWidget):
 
     def _show_cost(self, turn: str, cost: float | None) -> None:
         """Tell an answer once more, as its price is known now."""
-        at = next((at for at, node in enumerate(self._transcript.path) if node.turn == turn), None)
-        if at is None or not cost or turn not in self._timings:
+        if not cost:
             return
-        self._timings[turn] = replace(self._timings[turn], cost=cost)
+        self._costs[turn] = cost
+        at = next((at for at, node in enumerate(self._transcript.path) if node.turn == turn), None)
+        if at is None:
+            return
         length = len(self._transcript)
         if length - at <= _MOST:
             entries = self._transcript.entries(at)
@@ -317,6 +319,7 @@ class Panel(anywidget.AnyWidget):
 
     def _asked(self, _: Any, content: Any, __: Any) -> None:
         """Answer a request, or refuse it with a reason: what a handler prints or raises would appear nowhere."""
+        self._heard = True
         number = content.get("id") if isinstance(content, dict) else None
         try:
             self._reply(number, self._answer(ask.read_request(content)))

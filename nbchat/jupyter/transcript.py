@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from nbchat.jupyter.bundle import ended_because
+from nbchat.jupyter.bundle import ended_because, one_line
 from nbchat.session.conversation import Conversation, Node
 from nbchat.session.markdown import safe_markdown
-from nbchat.session.turn import Turn
 from nbchat.wire.messages import reasoning_text
 
-__all__ = ["Timing", "Transcript", "markdown_of"]
+__all__ = ["Transcript", "markdown_of"]
 
 _NAMES = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 
-@dataclass(frozen=True)
-class Timing:
-    """How long a turn took.
-
-    Attributes:
-        first: Seconds until its first text; ``None`` if none came.
-        took: Seconds from its first text to its end.
-        cost: US dollars; ``None`` where it is not known, or not yet.
-    """
-
-    first: float | None
-    took: float
-    cost: float | None = None
-
-    @classmethod
-    def of(cls, turn: Turn) -> Timing:
-        """Return the timing of a turn that has ended."""
-        if turn.first_text is None:
-            return cls(None, 0.0)
-        return cls(turn.first_text - turn.created, (turn.ended or turn.first_text) - turn.first_text)
+# An answer that comes within so many seconds came at once, and in so little time no rate can be read.
+_AT_ONCE = 0.03
 
 
 class Transcript:
@@ -44,12 +24,12 @@ class Transcript:
 
     Args:
         conversation: The tree, with its head.
-        timings: How long turns took, by their identifiers, as far as that is known.
+        costs: What turns cost in US dollars, by their identifiers, as far as a view has learnt it.
     """
 
-    def __init__(self, conversation: Conversation, timings: Mapping[str, Timing]) -> None:
+    def __init__(self, conversation: Conversation, costs: Mapping[str, float]) -> None:
         self.path = conversation.path(conversation.head)
-        self._timings = timings
+        self._costs = costs
         # One pass, since looking for siblings of each message costs the square of their number.
         self._beside: dict[tuple[str | None, str], list[Node]] = {}
         for node in conversation.nodes.values():
@@ -105,20 +85,20 @@ class Transcript:
         if node.role != "assistant":
             return {}
         tokens = (node.usage or {}).get("completion_tokens")
-        timing = self._timings.get(node.turn)
-        meter: dict[str, Any] = {"tokens": tokens, "cost": timing.cost if timing and node.usage else node.cost}
-        if timing is not None and timing.first is not None:
-            meter["first"] = round(timing.first, 3)
-            if tokens and timing.took > 0:
-                meter["rate"] = round(tokens / timing.took, 1)
+        cost = self._costs.get(node.turn, node.cost) if node.usage else node.cost
+        meter: dict[str, Any] = {"tokens": tokens, "cost": cost, "first": node.first_token}
+        if tokens and node.first_token is not None and node.duration is not None:
+            writing = node.duration - node.first_token
+            if writing > _AT_ONCE:
+                meter["rate"] = round(tokens / writing, 1)
         return {name: value for name, value in meter.items() if value is not None}
 
 
 def _note(node: Node) -> str:
-    """Return how an answer ended, if not of itself, and what its request did without."""
+    """Return how an answer ended, if not of itself, what its request did without, and what else is to remark."""
     ended = ended_because(node.finish_reason) if node.status == "done" else ""
     left = f"{node.left_out} earlier turn{'s' if node.left_out != 1 else ''} left out" if node.left_out else ""
-    return "; ".join(filter(None, (ended, left)))
+    return "; ".join(filter(None, (ended, left, *(one_line(remark) for remark in node.remarks or ()))))
 
 
 def _call(call: Any) -> dict[str, str]:

@@ -6,6 +6,7 @@ branch is a head to stand on. Links go one way only, so there is nothing to repa
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -43,6 +44,10 @@ class Node:
         cost: What the request cost in US dollars, with the first of its answers; ``None`` where it is not known.
         parameters: The request fields it was asked with.
         left_out: How many of the oldest turns its request did without, to fit the model's context; ``None`` for none.
+        first_token: Seconds from the sending of its request to the first piece of its turn's answer; ``None`` where
+            none came, or where nobody measured it.
+        duration: Seconds from the sending of its request to the end of its turn; ``None`` where nobody measured it.
+        remarks: What is to be said below the answer: that a field of the request was refused, and what was sent instead.
         created: When it was made, in seconds since 1970.
         error: What went wrong, if something did.
     """
@@ -60,6 +65,9 @@ class Node:
     cost: float | None = None
     parameters: Mapping[str, Any] | None = None
     left_out: int | None = None
+    first_token: float | None = None
+    duration: float | None = None
+    remarks: Sequence[str] | None = None
     created: float = 0.0
     error: str | None = None
 
@@ -173,6 +181,7 @@ class Conversation:
                 node = Node(**{"parent": None, **item})
                 if not isinstance(node.message, Mapping):
                     raise TypeError(f"the message of {node.id} is not an object")
+                _check_measured(node)
                 conversation.add(node)
             head = data["head"]
             if head is not None and head not in conversation.nodes:
@@ -189,6 +198,16 @@ class Conversation:
     def take_over(self, other: Conversation) -> None:
         """Become what *other* is now; from there each goes its own way."""
         self.nodes, self.head = dict(other.nodes), other.head
+
+
+def _check_measured(node: Node) -> None:
+    """Raise where what is shown below an answer is of another kind than it says: a view calculates with it."""
+    for seconds in (node.first_token, node.duration):
+        if seconds is not None and (type(seconds) not in (int, float) or not math.isfinite(seconds) or seconds < 0):
+            raise ValueError(f"the seconds of {node.id} are not a number of seconds")
+    remarks = node.remarks or ()
+    if isinstance(remarks, str) or not all(isinstance(remark, str) for remark in remarks):
+        raise ValueError(f"the remarks of {node.id} are not a list of sentences")
 
 
 def request_of(path: Sequence[Node], system: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:

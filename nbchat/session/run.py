@@ -197,6 +197,7 @@ class Runner:
             return False
         asked = turn.asked
         shared: dict[str, Any] = {"turn": turn.id, "cell": asked.cell, "created": turn.created}
+        first_token, duration = turn.took
         if asked.question is not None:
             question = Node(new_id(), parent, plain(asked.question), **shared)
             self._conversation.add(question)
@@ -215,6 +216,9 @@ class Runner:
                 server=server_mark(turn.endpoint.base_url) if turn.endpoint else None,
                 usage=completion.usage.to_dict() if completion.usage and number == 0 else None,
                 parameters=dict(asked.parameters) or None,
+                first_token=first_token,
+                duration=duration,
+                remarks=list(turn.remarks) or None,
                 error=str(turn.error) if turn.error else None,
             )
             for number, choice in enumerate(completion.choices)

@@ -61,6 +61,7 @@ class Turn:
         remarks: What is to be said below the answer: that a field of the request was refused, and what was sent instead.
         rate_limits: What the server said about its limits when it began to answer; ``None`` where it said nothing.
         created: When it was asked, in seconds since 1970.
+        sent: When its request was sent, which those asked before it may have delayed, in the same seconds; ``None`` before.
         first_text: When the first piece came, in the same seconds; ``None`` before.
         ended: When it ended, in the same seconds; ``None`` before.
 
@@ -81,6 +82,7 @@ class Turn:
         self._remarked = 0
         self.rate_limits: RateLimits | None = None
         self.left_out: LeftOut | None = None
+        self.sent: float | None = None
         self.first_text: float | None = None
         self.ended: float | None = None
         self.pieces: Feed[Piece] = Feed()
@@ -116,6 +118,15 @@ class Turn:
     def endpoint(self) -> Endpoint | None:
         """The server that answers; ``None`` until the turn runs."""
         return self._endpoint
+
+    @property
+    def took(self) -> tuple[float | None, float | None]:
+        """Seconds from the sending of its request to the first piece, and to the end; ``None`` for what has not been."""
+        return self._since_sent(self.first_text), self._since_sent(self.ended)
+
+    def _since_sent(self, moment: float | None) -> float | None:
+        # A clock may be set meanwhile, and no wait is shorter than none.
+        return None if moment is None or self.sent is None else round(max(0.0, moment - self.sent), 3)
 
     @property
     def running(self) -> bool:
@@ -239,6 +250,7 @@ class Turn:
     def started(self, endpoint: Endpoint) -> None:
         """Note that the request is being sent."""
         self._endpoint = endpoint
+        self.sent = time.time()
         self.status = "running"
 
     def limited(self, limits: RateLimits | None) -> None:
