@@ -36,6 +36,7 @@ interface OpenSeal {
 export class MarkdownStream {
   readonly #root: Element;
   readonly #heading: ChildNode | null;
+  readonly #dress: (block: Element) => void;
   readonly #definitions = new Definitions();
   readonly #environment: Environment = { references: this.#definitions.table };
   readonly #open: OpenSeal[] = [];
@@ -50,10 +51,18 @@ export class MarkdownStream {
   #fence: FenceStream | null = null;
   #pending: Element | null = null;
 
-  /** `root` belongs to the stream: its children are the blocks, as rendering at once would make them, below a `heading`. */
-  constructor(root: Element, heading: ChildNode | null = null) {
+  /**
+   * `root` belongs to the stream: its children are the blocks, as rendering at once would make them, below a `heading`.
+   * `dress` gets each block as soon as it is sealed, and may add to it; a block that is rendered again comes without.
+   */
+  constructor(
+    root: Element,
+    heading: ChildNode | null = null,
+    dress: (block: Element) => void = () => undefined,
+  ) {
     this.#root = root;
     this.#heading = heading;
+    this.#dress = dress;
     this.#lastSealed = heading;
   }
 
@@ -139,6 +148,7 @@ export class MarkdownStream {
     const before = this.#lastSealed;
     for (let count = 0; count < sealed; count += 1) {
       this.#lastSealed = this.#lastSealed ? this.#lastSealed.nextSibling : this.#root.firstChild;
+      if (this.#lastSealed instanceof Element) this.#dress(this.#lastSealed);
     }
     if (missed.length > 0 && this.#lastSealed) {
       this.#open.push({ source, missed, before, last: this.#lastSealed });

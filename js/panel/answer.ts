@@ -25,11 +25,13 @@ class Choice {
     dir: "auto",
   });
   readonly #reasoning = new Reasoning();
+  readonly #actions: Actions;
   #stream: MarkdownStream | null = null;
   #thought = 0;
   #whole: string | null = null;
 
-  constructor(head: HTMLElement | null, foot: HTMLElement | null) {
+  constructor(actions: Actions, head: HTMLElement | null, foot: HTMLElement | null) {
+    this.#actions = actions;
     this.element = h("section", { class: "nbp-choice" }, head, this.#reasoning.element, this.#text, foot);
   }
 
@@ -44,14 +46,14 @@ class Choice {
       this.#stream = null;
       this.#whole = null;
     }
-    this.#stream ??= new MarkdownStream(this.#text);
+    this.#stream ??= this.#begin();
     this.#stream.append(text.slice(this.#stream.text.length));
     this.#think(reasoning);
   }
 
   append(what: "text" | "reasoning", text: string): void {
     if (what === "text") {
-      this.#stream ??= new MarkdownStream(this.#text);
+      this.#stream ??= this.#begin();
       this.#stream.append(text);
     } else {
       this.#reasoning.append(text);
@@ -65,7 +67,7 @@ class Choice {
   }
 
   /** Shows the whole; what streamed to the same text keeps its nodes, and with them the reader's selection. */
-  settle(text: string, reasoning: string, actions: Actions): void {
+  settle(text: string, reasoning: string): void {
     if (this.#whole === text) return;
     if (this.#stream && this.#stream.text === text) this.#stream.finish();
     else this.#text.replaceChildren(renderSettled(text));
@@ -73,8 +75,17 @@ class Choice {
     this.#whole = text;
     this.#think(reasoning);
     this.#reasoning.flush();
-    addCodeBars(this.#text, actions);
-    for (const box of this.#text.querySelectorAll("input"))
+    this.#dress(this.#text);
+  }
+
+  #begin(): MarkdownStream {
+    return new MarkdownStream(this.#text, null, (block) => this.#dress(block));
+  }
+
+  /** Block by block while it streams: done to a long answer at once, it would hold up the page. */
+  #dress(blocks: Element): void {
+    addCodeBars(blocks, this.#actions);
+    for (const box of blocks.querySelectorAll("input"))
       box.setAttribute("aria-label", box.checked ? "done" : "to do");
   }
 
@@ -131,7 +142,7 @@ export class AnswerView {
     this.#body.hidden = false;
     this.#reshape(choices.map(({ id }) => (id === message.id ? "" : id)));
     choices.forEach((choice, at) => {
-      this.#choices[at]?.settle(choice.text, choice.reasoning, this.#actions);
+      this.#choices[at]?.settle(choice.text, choice.reasoning);
     });
     this.element.classList.remove("nbchat-running", "nbchat-empty");
     this.element.setAttribute("aria-busy", "false");
@@ -154,9 +165,9 @@ export class AnswerView {
     const before = this.#choices;
     this.#choices = ids.map((id, at) => {
       if (ids.length === 1 && before.length === 1 && before[0]) return before[0];
-      if (ids.length === 1) return new Choice(null, null);
+      if (ids.length === 1) return new Choice(this.#actions, null, null);
       const title = h("strong", { class: "nbp-choice-head" }, `Choice ${at + 1} of ${ids.length}`);
-      return new Choice(title, id === null ? null : this.#goOn(id));
+      return new Choice(this.#actions, title, id === null ? null : this.#goOn(id));
     });
     this.#body.classList.toggle("nbp-several", ids.length > 1);
     const texts = before.map((choice) => choice.text);

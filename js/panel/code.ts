@@ -25,9 +25,10 @@ const ENDINGS: Record<string, string> = {
 };
 const CELLS = new Set(["", "python", "py", "ipython", "ipython3", "python3"]);
 
-/** Gives every finished block of code below `root` its bar. */
-export function addCodeBars(root: ParentNode, actions: Actions): void {
-  for (const pre of root.querySelectorAll("pre")) {
+/** Gives every finished block of code in `root`, or `root` if it is one, its bar. */
+export function addCodeBars(root: Element, actions: Actions): void {
+  const within = root.querySelectorAll("pre");
+  for (const pre of root instanceof HTMLPreElement ? [root, ...within] : within) {
     const code = pre.querySelector(":scope > code");
     if (!code || pre.querySelector(".nbp-code-bar")) continue;
     pre.tabIndex = 0;
