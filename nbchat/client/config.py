@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from traitlets import Bool, CInt, Dict, Enum, Float, Unicode, Union
+from traitlets import Bool, CInt, Dict, Enum, Float, List, Unicode, Union
 from traitlets.config import Application, SingletonConfigurable
 
 from nbchat.wire.sse import MAX_EVENT_BYTES
@@ -56,6 +56,12 @@ class NBChat(SingletonConfigurable):
         help="What new sessions do when a conversation no longer fits: fail, or leave the oldest turns out.",
     ).tag(config=True)
     parameters = _Literals(help="Request fields of new sessions, such as {'temperature': 0.2}.").tag(config=True)
+    starters = List(
+        Unicode(),
+        default_value=None,
+        allow_none=True,
+        help="The questions that an empty panel offers, in place of nbchat's own; an empty list for none.",
+    ).tag(config=True)
     headers = Dict(help="Headers sent with every request to base_url.").tag(config=True)
     verify = Union(
         [Bool(), Unicode()],

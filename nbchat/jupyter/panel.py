@@ -24,6 +24,7 @@ import anywidget
 from traitlets import Dict, Int, List, TraitError, Unicode
 
 from nbchat.client import portal
+from nbchat.client.config import settings
 from nbchat.client.endpoint import default_notice
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import requests as ask
@@ -73,7 +74,8 @@ class Panel(anywidget.AnyWidget):
 
     Args:
         session: The session.
-        starters: Three questions, or so, that an empty panel offers.
+        starters: Three questions, or so, that an empty panel offers; ``None`` for those of ``c.NBChat.starters``, else
+            nbchat's own.
 
     Example:
         >>> chat = nbchat.Session(system="You are terse.")  # doctest: +SKIP
@@ -96,7 +98,7 @@ class Panel(anywidget.AnyWidget):
     messages: List[dict[str, Any]] = List().tag(sync=True)
     turns: List[dict[str, Any]] = List().tag(sync=True)
 
-    def __init__(self, session: Session, *, starters: Sequence[str] = STARTERS, **traits: Any) -> None:
+    def __init__(self, session: Session, *, starters: Sequence[str] | None = None, **traits: Any) -> None:
         self._session = session
         self._lock = threading.RLock()
         self._number = 0
@@ -114,7 +116,7 @@ class Panel(anywidget.AnyWidget):
             model_id=own_id,
             own_id=own_id,
             name=session.name or "Chat",
-            starters=list(starters),
+            starters=_starters(starters),
             fields=[declaration(name) for name in CONTROLS],
             parameters=session.parameters.to_dict(),
             system=session.system or "",
@@ -396,7 +398,7 @@ class Panel(anywidget.AnyWidget):
 
     def _start(self, question: dict[str, Any] | None, **place: Any) -> dict[str, Any]:
         session = self._session
-        notice = default_notice(session.endpoint, session.parameters.model)
+        notice = default_notice(session.client.endpoint, session.parameters.model)
         return {"turn": session.ask(question, **place).id, "notice": notice}
 
     def _expanded(self, text: str) -> Any:
@@ -458,6 +460,13 @@ def panel(session: Session | None = None, **options: Any) -> Panel:
         >>> nbchat.panel()  # doctest: +SKIP
     """
     return Panel(session or get_session(), **options)
+
+
+def _starters(given: Sequence[str] | None) -> list[str]:
+    if isinstance(given, str):  # a sequence of letters to Python, and one question to whoever wrote it
+        return [given]
+    wanted: Sequence[str] | None = settings().starters if given is None else given
+    return list(STARTERS if wanted is None else wanted)
 
 
 def stop(panel: str, turn: str | None = None) -> None:

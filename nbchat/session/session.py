@@ -446,7 +446,7 @@ class Session:
         """Return the chat panel on this session, a widget.
 
         Args:
-            **options: As for :class:`nbchat.jupyter.panel.Panel`: ``starters``, three questions for an empty panel.
+            **options: As for :class:`nbchat.jupyter.panel.Panel`: ``starters``, the questions that an empty panel offers.
         """
         # By its name only: this floor knows none of those above, and without a notebook no widget is imported.
         return importlib.import_module("nbchat.jupyter.panel").Panel(self, **options)
