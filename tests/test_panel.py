@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
+import subprocess
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from scripted import PATIENCE, ScriptedServer, chunk
 
 import nbchat
 from nbchat.client import refusals
+from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError
 from nbchat.jupyter import panel as module
 from nbchat.jupyter.declarations import CONTROLS, declaration
@@ -339,7 +344,23 @@ def test_the_markdown_for_the_file_is_safe_and_bounded(chat: nbchat.Session):
     assert "<script>" not in "".join(told["texts"])
 
 
-def test_the_request_that_would_be_sent_is_the_one_that_is(chat: nbchat.Session, server: ScriptedServer):
+def run_python(source: str) -> None:
+    """Run the Python form of a request as somebody who copied it would."""
+    exec(compile(source, "preview", "exec"), {"print": lambda *a, **k: None})
+
+
+def run_curl(source: str) -> None:
+    """Run the curl form of a request in a shell."""
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl here")
+    direct = {**os.environ, "NO_PROXY": "*"}
+    done = subprocess.run(["sh", "-c", source], capture_output=True, timeout=PATIENCE, check=False, env=direct)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_request_that_would_be_sent_is_the_one_that_is(
+    chat: nbchat.Session, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+):
     """The preview is the body of the next request, and no form of it has the key."""
     chat = nbchat.Session("scripted", base_url=server.url, api_key="sk-secret", temperature=0.5, stop=["it's"])
     chat.system = "Be 'brief'.\nAlways."
@@ -352,9 +373,85 @@ def test_the_request_that_would_be_sent_is_the_one_that_is(chat: nbchat.Session,
     assert words[:3] == ["curl", "-N", f"{server.url}/chat/completions"]
     assert json.loads(words[-1]) == body
     assert "Authorization: Bearer $OPENAI_API_KEY" in words
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
     server.stream(chunk("done"), chunk(finish="stop"))
-    exec(compile(told["python"], "preview", "exec"), {"print": lambda *a, **k: None})
+    run_python(told["python"])
     assert server.requests[1].json == body
+
+
+@pytest.mark.parametrize(
+    ("model", "described", "key"),
+    [
+        ("mine/qwen/qwen3", {"api_key_env": "MY_KEY"}, "authorization"),
+        ("mine/", {"api_key_env": "MY_KEY", "model": "own"}, "authorization"),
+        ("mine/m", {}, None),
+        ("mine/gpt 4", {"api_key_env": "MY_KEY", "api_version": "V"}, "api-key"),
+        ("mine/m", {"api_key_env": "MY_KEY", "auth": "api-key", "headers": {"X-Team": "team-secret"}}, "api-key"),
+        ("mine/m", {"api_key_env": "MY_KEY", "base_url": "?subscription-key=query-secret&x="}, "authorization"),
+    ],
+)
+def test_each_form_is_the_request_to_the_endpoint_that_answers(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, model: str, described: dict[str, Any], key: str | None
+):
+    """curl and Python, run as they are, send what the session sends: where, with which key and header, for which model."""
+    secrets = {"MY_KEY": "sk-secret", "X_TEAM": "team-secret", "SUBSCRIPTION_KEY": "query-secret"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    settings().endpoints = {"mine": {**described, "base_url": server.url + described.get("base_url", "")}}
+    chat = nbchat.Session(model, base_url="http://127.0.0.1:9/v1", api_key="sk-other", temperature=0.5)
+    told = preview(chat, "Hi")
+    assert not [value for value in (*secrets.values(), "sk-other") if value in json.dumps(told)]
+    server.always_answer("ok")
+    chat.send("Hi")
+    run_curl(told["curl"])
+    settings().endpoints = {}  # whoever copies it may be anywhere
+    run_python(told["python"])
+    asked, *copies = server.requests
+    assert json.loads(told["json"]) == asked.json
+    assert {
+        name: "secret" in value for name, value in asked.headers.items() if name in ("authorization", "api-key")
+    } == ({key: True} if key else {})
+    for copy in copies:
+        assert (copy.path, copy.json) == (asked.path, asked.json)
+        for header in ("authorization", "api-key", "x-team"):
+            assert copy.headers.get(header) == asked.headers.get(header)
+
+
+def test_azure_by_its_own_variables(monkeypatch: pytest.MonkeyPatch):
+    """An Azure deployment is shown at its address, with its version, and its key in Azure's header."""
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com/")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "az-secret")
+    monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
+    place = "https://mine.openai.azure.com/openai/deployments/gpt4"
+    told = preview(nbchat.Session("azure/gpt4"), "Hi")
+    words = shlex.split(told["curl"])
+    assert words[2] == f"{place}/chat/completions?api-version=2024-10-21"
+    assert [words[at + 1] for at, word in enumerate(words) if word == "-H"][1:] == ["api-key: $AZURE_OPENAI_API_KEY"]
+    assert json.loads(told["json"])["model"] == "gpt4"
+    assert (
+        f"    '{place}?api-version=2024-10-21',\n    api_key=os.environ[\"AZURE_OPENAI_API_KEY\"],\n" in told["python"]
+    )
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "eyJ-secret")
+    told = preview(nbchat.Session("azure/gpt4"), "Hi")
+    assert "Authorization: Bearer $AZURE_OPENAI_AD_TOKEN" in shlex.split(told["curl"])
+    assert "'Authorization': 'Bearer ' + os.environ[\"AZURE_OPENAI_AD_TOKEN\"]" in told["python"]
+    assert "secret" not in json.dumps(told)
+    monkeypatch.delenv("AZURE_OPENAI_AD_TOKEN")
+    monkeypatch.delenv("AZURE_OPENAI_API_KEY")
+    assert "api-key: $AZURE_OPENAI_API_KEY" in preview(nbchat.Session("azure/gpt4"), "Hi")["curl"]
+
+
+def test_the_embedded_model_has_no_address(monkeypatch: pytest.MonkeyPatch):
+    """A request to the embedded model is shown as one to anywhere; a field of an odd name goes as one."""
+    told = preview(nbchat.Session(extra_body={"timeout": 5, "top-k": 3, "top_k": 4}), "Hi")
+    words = shlex.split(told["curl"])
+    assert words[2] == "$OPENAI_BASE_URL/chat/completions"
+    assert "client = Client()\n" in told["python"]
+    assert "    extra_body={'timeout': 5, 'top-k': 3},\n" in told["python"]
+    assert "    top_k=4,\n" in told["python"]
+    other = preview(nbchat.Session(extra_body={"model": "local"}, base_url="http://127.0.0.1:9/v1"))
+    assert json.loads(other["json"])["model"] == "local"
+    assert "$OPENAI_BASE_URL" in other["curl"]
 
 
 def test_no_key_is_in_the_state(server: ScriptedServer):
@@ -420,6 +517,33 @@ def test_each_control_is_its_fields_own_declaration():
         assert drawn["help"] == field.help
         for end in filter(None, drawn["reach"]):
             field.validate(None, end)
+
+
+def test_starters_are_given_or_configured(chat: nbchat.Session):
+    """An empty panel offers the questions it is given, else those of the configuration, else three of its own."""
+    assert Panel(chat).starters == list(module.STARTERS)
+    settings().starters = ["Configured?"]
+    assert chat.panel().starters == ["Configured?"]
+    assert nbchat.panel(chat, starters=("One?", "Two?")).starters == ["One?", "Two?"]
+    assert Panel(chat, starters="One?").starters == ["One?"]
+    settings().starters = []
+    assert Panel(chat).starters == []
+
+
+def test_the_notice_is_of_the_default_endpoint(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer):
+    """A model of a named endpoint has been chosen: nothing is told about the embedded model, and once where it answers."""
+    settings().endpoints = {"mine": {"base_url": server.url}}
+    server.answer("ok")
+    front = Front(nbchat.Session("mine/model"))
+    assert front.ask("ask", text="Q")["notice"] is None
+    front.path(2)
+    assert server.requests[0].json["model"] == "model"
+    plain = Front(nbchat.Session())
+    monkeypatch.setattr(
+        plain.panel.session, "ask", lambda *_, **__: SimpleNamespace(id="t")
+    )  # no model is loaded for it
+    assert "no endpoint is set" in plain.ask("ask", text="Q")["notice"]
+    assert plain.ask("ask", text="Q")["notice"] is None
 
 
 def test_stock_widgets_are_bound_both_ways(chat: nbchat.Session):
