@@ -100,6 +100,22 @@ def test_a_waiting_job_is_taken_back(small):
     wait_until_idle(small)
 
 
+def test_what_is_dropped_takes_no_lock(small):
+    """A job may be dropped by the garbage collector in any thread, also while another holds the engine and waits for it."""
+    first, _ = submit(small, LONG)
+    second, _ = submit(small, LONG)
+    third, answer = submit(small, LONG)
+    wait_until(small, running=2, waiting=1)
+    with small._changed:
+        dropping = threading.Thread(target=lambda: [job.drop() for job in (third, first, second)])
+        dropping.start()
+        dropping.join(PATIENCE)
+        assert not dropping.is_alive()
+    wait_until_idle(small)
+    wait_until(small, running=0, waiting=0)
+    assert answer.chunks == []
+
+
 def test_a_prompt_is_stopped_while_it_is_read(small):
     """Cancelling a job whose long prompt is being read leaves most of the prompt unread."""
     prompt = {**SHORT, "messages": [{"role": "user", "content": "word " * 1500}]}

@@ -44,8 +44,9 @@ class _Portal:
                 if self._loop is None:
                     loop = asyncio.new_event_loop()
                     self.thread = threading.Thread(target=_go_on, args=(loop,), name="nbchat-io", daemon=True)
-                    self.thread.start()
+                    # Known before the thread begins: the garbage collector may run there, and close what asks for it.
                     self._loop = loop
+                    self.thread.start()
         return self._loop
 
     def forget(self) -> None:

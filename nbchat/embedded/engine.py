@@ -72,9 +72,16 @@ class Job:
 
     def cancel(self) -> None:
         """Stop: at once while it waits, after the token in the making once it runs. Nothing more is emitted."""
+        self.drop()
+        self._engine._take_back(self)  # noqa: SLF001  the two are one thing on two sides
+
+    def drop(self) -> None:
+        """Stop without taking a lock, for whoever is called by the garbage collector, which is at any place of any thread.
+
+        If the job waits for a slot it is found to be dropped when its turn comes.
+        """
         self.emit = lambda _: None
         self.cancelled = True
-        self._engine._take_back(self)  # noqa: SLF001  the two are one thing on two sides
 
     def fail(self, failure: Refusal) -> None:
         """Stop, and emit why."""
@@ -154,8 +161,10 @@ class Engine:
 
     def _admit(self) -> None:
         """Start the jobs whose turn it is. The one in front waits until it has all its slots: nobody overtakes it."""
-        while self._waiting and self._waiting[0].width <= self._free:
+        while self._waiting and (self._waiting[0].cancelled or self._waiting[0].width <= self._free):
             job = self._waiting.popleft()
+            if job.cancelled:
+                continue
             self._free -= job.width
             self._running.add(job)
             threading.Thread(target=self._run, args=(job,), name="nbchat-answer", daemon=True).start()

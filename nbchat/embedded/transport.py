@@ -211,6 +211,11 @@ class _Talk:
         for job in self._jobs:
             job.cancel()
 
+    def drop(self) -> None:
+        """Do so without a lock, wherever the garbage collector is."""
+        for job in self._jobs:
+            job.drop()
+
     async def chunks(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield the answer's chunks, all that are there at a time.
 
@@ -280,4 +285,4 @@ class _EventStream(httpx.AsyncByteStream):
         self._talk.cancel()
 
     def __del__(self) -> None:
-        self._talk.cancel()
+        self._talk.drop()
