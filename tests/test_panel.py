@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -9,22 +10,26 @@ import shutil
 import subprocess
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kernels import kernel
 from scripted import PATIENCE, ScriptedServer, chunk
+from traitlets import TraitError
 
 import nbchat
 from nbchat.client import refusals
 from nbchat.client.config import settings
-from nbchat.errors import ConfigurationError
+from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import panel as module
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.panel import Panel
 from nbchat.jupyter.preview import next_request, preview
 from nbchat.jupyter.requests import read_request
 from nbchat.session.conversation import Node
+from nbchat.session.events import TurnEnded, TurnQueued
 from nbchat.session.parameters import fields
 
 USED = {"prompt_tokens": 5, "completion_tokens": 20, "total_tokens": 25}
@@ -481,6 +486,86 @@ def test_a_closed_panel_hears_nothing_more(front: Front, chat: nbchat.Session, s
     server.answer("ok")
     chat.send("Q")
     assert front.got == []
+
+
+def test_a_panel_that_is_closed_leaves_nothing(
+    front: Front, chat: nbchat.Session, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+):
+    """Closed while a turn runs, from Python or by the page, a panel ends its subscription; the turn goes on, without a word."""
+    gate = threading.Event()
+    server.stream(chunk("Some"), gate, chunk(" text"), chunk(finish="stop"))
+    other = Front(chat)
+    turn = front.ask("ask", text="Q")["turn"]
+    for one in (front, other):
+        one.wait(lambda m: m["type"] == "delta")
+    front.panel.close()
+    front.panel.close()
+    other.panel.comm.handle_close({})
+    assert chat._events._subscribers == []
+    told = (len(front.got), len(other.got))
+    front.panel._told(TurnEnded(chat.turn))  # as one that was on its way
+    front.panel._asked(front.panel, {"id": 9, "do": "snapshot"}, None)
+    gate.set()
+    assert chat.turn.result(PATIENCE).text == "Some text"
+    assert chat.turn.id == turn
+    assert (len(front.got), len(other.got)) == told
+    assert front.panel.get_state(["turns"])["turns"] == []
+    assert caplog.records == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_panel_that_could_not_be_made_is_closed_too(chat: nbchat.Session):
+    """What is wrong with its arguments is said, and nothing more is, when it is thrown away."""
+    with pytest.raises(TypeError, match="session"):
+        Panel()
+    with pytest.raises(TraitError, match="starters"):
+        Panel(chat, starters=[5])
+    gc.collect()
+    assert chat._events._subscribers == []
+
+
+def test_a_turn_that_was_over_before_its_beginning_was_told(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Whoever asks tells it on a thread of their own, which may be late: no turn stays that has ended, and no failure is lost."""
+    server.answer("ok")
+    chat.send("Q")
+    front.path(2)
+    front.panel._told(TurnQueued(chat.turn))
+    assert front.panel.get_state(["turns"])["turns"] == []
+    front.panel.close()
+    late = Front(chat)
+    server.error(401, {"error": {"message": "no key"}})
+    with pytest.raises(NbchatError):
+        chat.send("Q")
+    late.wait(lambda m: m["type"] == "turn" and m["turn"]["state"] == "failed")
+    late.ask("dismiss", turn=chat.turn.id)
+    late.panel._told(TurnQueued(chat.turn))
+    assert [turn["state"] for turn in late.panel.get_state(["turns"])["turns"]] == ["failed"]
+
+
+def test_what_happens_while_a_panel_is_made_is_in_it(chat: nbchat.Session, monkeypatch: pytest.MonkeyPatch):
+    """A message that comes between the first look and the subscription is not missed."""
+    subscribe = chat.subscribe
+
+    def later(callback: Any) -> Any:
+        grow(chat, 2)
+        return subscribe(callback)
+
+    monkeypatch.setattr(chat, "subscribe", later)
+    assert Panel(chat).get_state(["total"])["total"] == 2
+
+
+def test_a_kernel_that_ends_while_a_turn_runs_says_nothing(server: ScriptedServer, tmp_path: Path):
+    """A restart in mid-answer leaves no word of ours on stderr, and the server is let go."""
+    server.stream(chunk("Some"), threading.Event())
+    with kernel(tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="none") as running:
+        log = "import logging, os; os.dup2(os.open('log', os.O_CREAT | os.O_WRONLY), 2); logging.basicConfig(filename='log')"
+        shown = running.run(
+            f"{log}\nimport nbchat\nchat = nbchat.Session('m')\npanel = chat.panel()\nturn = chat.stream('Q')\nnext(iter(turn))"
+        )
+        assert shown.error is None
+        running.manager.shutdown_kernel()
+    assert server.requests[0].closed.wait(PATIENCE)
+    assert (tmp_path / "log").read_text() == ""
 
 
 def test_many_threads_at_once(front: Front, chat: nbchat.Session, server: ScriptedServer):

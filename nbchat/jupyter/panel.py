@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,10 @@ class Panel(anywidget.AnyWidget):
     messages: List[dict[str, Any]] = List().tag(sync=True)
     turns: List[dict[str, Any]] = List().tag(sync=True)
 
+    # Before it subscribes, and where it could not be made: what was begun is closed all the same.
+    _unsubscribe: Callable[[], None] = staticmethod(lambda: None)
+    _closed = False
+
     def __init__(self, session: Session, *, starters: Sequence[str] | None = None, **traits: Any) -> None:
         self._session = session
         self._lock = threading.RLock()
@@ -126,8 +130,12 @@ class Panel(anywidget.AnyWidget):
         _panels[self.own_id] = self
         _hear_while_a_cell_runs(self.comm)
         self.on_msg(self._asked)
+        self.comm.on_close(lambda _: self.close())
         self._unsubscribe = session.subscribe(self._told)
         with self._lock:
+            # What happened between the first look and the subscription was told to nobody.
+            if Transcript(session.conversation, self._costs).marks() != self._transcript.marks():
+                self._show_path()
             for turn in session.running:
                 self._turns.setdefault(turn.id, self._in_flight(turn))
 
@@ -139,11 +147,17 @@ class Panel(anywidget.AnyWidget):
     def close(self) -> None:
         """Close the panel; the session goes on."""
         self._unsubscribe()
-        super().close()
+        if self._closed or not hasattr(self, "_lock"):
+            return
+        # An event may be on its way on another thread: it finds the panel whole, or closed.
+        with self._lock:
+            self._closed = True
+            self._turns.clear()
+            super().close()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return the state for a front end, with the conversation as it stands now."""
-        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        state: dict[str, Any] = without_surrogates(super().get_state(key, drop_defaults))
         with self._lock:
             now = self._snapshot()
         return {name: now.get(name, value) for name, value in state.items()}
@@ -164,9 +178,13 @@ class Panel(anywidget.AnyWidget):
 
     def _told(self, event: Event) -> None:
         with self._lock:
+            if self._closed:
+                return
             match event:
                 case TextAdded():
                     self._soon()
+                case TurnQueued(turn) | TurnNoticed(turn) if not turn.running:
+                    self._ended(turn)  # told late: the turn was over before its beginning was said
                 case TurnQueued(turn) | TurnStarted(turn):
                     self._forget_failures(turn)
                     self._show(turn, anew=isinstance(event, TurnStarted))
@@ -198,7 +216,8 @@ class Panel(anywidget.AnyWidget):
         await asyncio.sleep(seconds)
         with self._lock:
             self._flushing = False
-            self._flush()
+            if not self._closed:
+                self._flush()
 
     def _flush(self) -> None:
         self._flushed = time.monotonic()
@@ -230,8 +249,8 @@ class Panel(anywidget.AnyWidget):
     def _ended(self, turn: Turn) -> None:
         self._flush()
         kept = turn.id in {node.turn for node in self._transcript.path}
-        if turn.status == "failed" and not kept and turn.id in self._turns:
-            self._publish({"type": "turn", "turn": self._turns[turn.id].to_dict()})
+        if turn.status == "failed" and not kept:
+            self._show(turn)
         else:
             self._remove(turn.id)
         portal.start(self._renew_about(turn))
@@ -296,6 +315,8 @@ class Panel(anywidget.AnyWidget):
         number = self._asked_about
         about = await asyncio.to_thread(self._about)
         with self._lock:
+            if self._closed:
+                return
             if number == self._asked_about:
                 self.about = about
             if ended is not None and ended.completion is not None:
@@ -321,6 +342,8 @@ class Panel(anywidget.AnyWidget):
 
     def _asked(self, _: Any, content: Any, __: Any) -> None:
         """Answer a request, or refuse it with a reason: what a handler prints or raises would appear nowhere."""
+        if self._closed:
+            return
         self._heard = True
         number = content.get("id") if isinstance(content, dict) else None
         try:
