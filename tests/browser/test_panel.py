@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -504,7 +505,7 @@ def test_the_reader_keeps_place_and_selection(opened: Any, server: ScriptedServe
 
 
 def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page: Page):
-    """Each of some hundred attacks as question, answer, model name, tool call and error: no script runs, nothing is loaded."""
+    """Each of some hundred attacks as question, answer, system message, model name, tool call and error: nothing runs or is loaded."""
     away: list[str] = []
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
@@ -518,7 +519,8 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
         "        node = Node(f'{i}{role}', parent, message, f't{i}', status='failed', model=text, error=text, finish_reason=text)\n"
         "        chat._conversation.add(node)\n"
         "        parent = node.id\n"
-        "chat.go(parent)"
+        "chat.go(parent)",
+        f"chat.system = '\\n'.join({VECTORS!r})",
     )
     page.on(
         "request",
@@ -530,8 +532,8 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
     panel = panel_of(page)
     messages = panel.locator(".nbp-list > article")
     expect(messages.last).to_contain_text("Broke off here")
-    seen: set[str] = set()
-    while True:
+
+    def harmless() -> None:
         bad = panel.locator(
             "script, iframe, object, embed, form:not(.nbp-composer), style, base, meta, link, img, video, audio"
         )
@@ -542,6 +544,10 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
                     || ['href', 'src', 'action', 'formaction', 'xlink:href'].includes(name) && !/^(https?:|mailto:)/i.test(value))"""
         )
         assert found == []
+
+    seen: set[str] = set()
+    while True:
+        harmless()
         first = messages.first.inner_text()
         if first in seen or messages.count() == 0:
             break
@@ -552,6 +558,14 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
         if before.startswith(VECTORS[0][:10]):
             break
         page.wait_for_function("() => !document.querySelector('.nbp-list > article').dataset.seen")
+    # As the system message they are in the box of the controls, and in what would be sent next.
+    notebook.run(3)
+    press(panel, "Controls")
+    expect(panel.locator(".nbp-system textarea")).to_have_value(re.compile(re.escape(VECTORS[0])))
+    harmless()
+    press(panel, "Show the next request")
+    expect(panel.get_by_role("tabpanel")).to_contain_text("alert(1)")
+    harmless()
     assert page.evaluate("() => window.pwned") is None
     assert (away, dialogs) == ([], [])
 
