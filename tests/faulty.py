@@ -12,17 +12,19 @@ import socket
 import socketserver
 import struct
 import threading
-import time
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
 
-from scripted import PATIENCE, Request, chunk, completion
+from scripted import PATIENCE, Listener, Request, chunk, completion, read_request
 
-__all__ = ["FAULTS", "Fault", "FaultyServer", "Wire"]
+__all__ = ["FAULTS", "TEXT", "Fault", "FaultyServer", "Wire", "tell_read"]
 
 TEXT = "Hello there"
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -50,10 +52,12 @@ class Wire:
     Attributes:
         tries: Which time the same question is asked, from 1.
         request: The request that is being answered.
+        read: Set when the client tells that it has read the text of the answer.
         over: Whether the server has closed the connection.
     """
 
-    def __init__(self, connection: socket.socket, request: Request, tries: int) -> None:
+    def __init__(self, connection: socket.socket, request: Request, tries: int, read: threading.Event) -> None:
+        self.read = read
         self.connection = connection
         self.request = request
         self.tries = tries
@@ -129,6 +133,7 @@ class Fault:
         says: Words that the error must have.
         requests: How many requests the server must see, with one retry allowed.
         streamed: Whether the question is asked streamed.
+        told: Whether the server goes on when it is told, by :func:`tell_read`, that its text was read.
     """
 
     serve: Serve
@@ -139,6 +144,7 @@ class Fault:
     says: str = ""
     requests: int = 1
     streamed: bool = True
+    told: bool = False
 
 
 def _then_answer(first: Serve) -> Serve:
@@ -165,13 +171,14 @@ def _sent(*pieces: bytes) -> Serve:
     return lambda wire: wire.stream(*pieces)
 
 
-def _moment(_: Wire) -> None:
-    """Let what was sent be read: a reset throws away what the other side has not read yet."""
-    time.sleep(0.05)
+def _when_read(wire: Wire) -> None:
+    """Wait until what was sent was read: a reset throws away what was not, and a parser what is read along with nonsense."""
+    if not wire.read.wait(PATIENCE):
+        raise Gone
 
 
 def _after_hello(*last: Serve) -> Serve:
-    return _each(_sent(HELLO), _moment, *last)
+    return _each(_sent(HELLO), *last)
 
 
 def _streamed(*pieces: bytes, head: bytes = _HEAD) -> Serve:
@@ -294,8 +301,9 @@ FAULTS: dict[str, Fault] = {
     "no-done": Fault(_streamed(HELLO, THERE, STOP), TEXT),
     "no-done-then-closed": Fault(_each(_sent(HELLO, THERE, STOP), Wire.hang_up), TEXT),
     "no-done-then-reset": Fault(
-        _each(_sent(HELLO, THERE, STOP), _moment, Wire.reset),
+        _each(_sent(HELLO + THERE + STOP), _when_read, Wire.reset),
         TEXT,
+        told=True,
     ),
     "done-then-silence": Fault(_each(_sent(*GOOD), Wire.wait), TEXT),
     "done-then-babble": Fault(_streamed(*GOOD, HELLO * 100), TEXT),
@@ -320,7 +328,7 @@ FAULTS: dict[str, Fault] = {
     "no-choices": Fault(_typed("application/json", b'{"ok": true}'), kind="invalid_chunk", streamed=False),
     "broken-json": Fault(_typed("application/json", b'{"choices": ['), kind="invalid_json", streamed=False),
     # ---- an answer that ends before its end
-    "reset-mid-stream": Fault(_after_hello(Wire.reset), kind="truncated", kept="Hello"),
+    "reset-mid-stream": Fault(_after_hello(_when_read, Wire.reset), kind="truncated", kept="Hello", told=True),
     "closed-mid-stream": Fault(_after_hello(Wire.hang_up), kind="truncated", kept="Hello"),
     "half-closed-mid-stream": Fault(_after_hello(_half_close), kind="truncated", kept="Hello"),
     "closed-mid-event": Fault(
@@ -335,7 +343,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "ended-early": Fault(_streamed(HELLO), kind="truncated", kept="Hello"),
     "http-1.0-cut": Fault(_close_delimited(b"1.0", HELLO), kind="truncated", kept="Hello"),
-    "bad-chunk-size": Fault(_after_hello(_raw(b"zz\r\n")), kind="truncated", kept="Hello"),
+    "bad-chunk-size": Fault(_after_hello(_when_read, _raw(b"zz\r\n")), kind="truncated", kept="Hello", told=True),
     "cut-whole": Fault(
         _each(_raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"), Wire.hang_up),
         kind="truncated",
@@ -441,37 +449,26 @@ class FaultyServer:
         self.requests: list[Request] = []
         self._tries: Counter[bytes] = Counter()
         self._lock = threading.Lock()
-        outer = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                outer._serve(self)
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 1024
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that went away is what this is about."""
-
-            def shutdown_request(self, request: Any) -> None:
-                request.close()
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._heard: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+        self._listener = Listener(self._serve)
+        self.url = self._listener.url
 
     def _serve(self, handler: socketserver.StreamRequestHandler) -> None:
         handler.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         served: list[Request] = []
         try:
-            while request := self._read(handler):
+            while request := read_request(handler.rfile):
+                if request.method == "GET":
+                    self._told(request.path).set()
+                    handler.connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                    continue
                 served.append(request)
                 with self._lock:
                     self.requests.append(request)
                     self._tries[request.body] += 1
-                wire = Wire(handler.connection, request, self._tries[request.body])
+                    tries = self._tries[request.body]
+                question = request.json["messages"][-1]["content"]
+                wire = Wire(handler.connection, request, tries, self._told(_path(question)))
                 FAULTS[request.json["model"]].serve(wire)
                 if wire.over:
                     break
@@ -481,18 +478,24 @@ class FaultyServer:
             for request in served:
                 request.closed.set()
 
-    @staticmethod
-    def _read(handler: socketserver.StreamRequestHandler) -> Request | None:
-        line = handler.rfile.readline().decode()
-        if not line.strip():
-            return None
-        method, path, _ = line.split(" ", 2)
-        headers: dict[str, str] = {}
-        while (header := handler.rfile.readline().decode()).strip():
-            name, _, value = header.partition(":")
-            headers[name.lower()] = value.strip()
-        return Request(method, path, headers, handler.rfile.read(int(headers.get("content-length", 0))))
+    def _told(self, path: str) -> threading.Event:
+        with self._lock:
+            return self._heard[path]
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._listener.stop()
+
+
+def _path(question: str) -> str:
+    return f"/v1/read/{quote(question, safe='')}"
+
+
+def tell_read(url: str, question: str) -> None:
+    """Tell the server that the text of the answer to a question was read, without waiting."""
+    address = f"{url.removesuffix('/v1')}{_path(question)}"
+
+    def tell() -> None:
+        with suppress(OSError):  # the test is over
+            urlopen(address, timeout=PATIENCE).close()
+
+    threading.Thread(target=tell).start()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jsonschema
 
@@ -116,6 +116,53 @@ def words(text: str) -> list[str]:
     return [head, *(f" {word}" for word in tail)]
 
 
+def read_request(source: BinaryIO) -> Request | None:
+    """Read one request, or ``None`` where the client has no more."""
+    line = source.readline().decode()
+    if not line.strip():
+        return None
+    method, path, _ = line.split(" ", 2)
+    headers: dict[str, str] = {}
+    while (header := source.readline().decode()).strip():
+        name, _, value = header.partition(":")
+        headers[name.lower()] = value.strip()
+    return Request(method, path, headers, source.read(int(headers.get("content-length", 0))))
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    """Accepts connections, a thread for each, and minds none that breaks.
+
+    Args:
+        serve: Called with each connection's handler.
+        host: Where: ``127.0.0.1`` or ``::1``.
+
+    Attributes:
+        url: The base URL of the API there.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self, serve: Callable[[socketserver.StreamRequestHandler], None], host: str = "127.0.0.1") -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                serve(self)
+
+        super().__init__((host, 0), Handler)
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.server_address[1]}/v1"
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is what some tests are about."""
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
 class ScriptedServer:
     """A server on 127.0.0.1, or on ::1, that answers as it is told and remembers what it was asked.
 
@@ -132,25 +179,8 @@ class ScriptedServer:
         self.schema = True
         self._scripts: deque[Reply | Script] = deque()
         self._default: Script | None = None
-        outer = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                outer._serve(self)
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 256
-            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that went away is what some tests are about."""
-
-        self._server = Server((host, 0), Handler)
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_address[1]}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self._listener = Listener(self._serve, host)
+        self.url = self._listener.url
 
     # ---- what it is told ----
 
@@ -203,7 +233,7 @@ class ScriptedServer:
 
     def _serve(self, handler: socketserver.StreamRequestHandler) -> None:
         while True:
-            request = self._read(handler)
+            request = read_request(handler.rfile)
             if request is None:
                 return
             self.requests.append(request)
@@ -219,18 +249,6 @@ class ScriptedServer:
                 return
             if reply.cut:
                 return
-
-    @staticmethod
-    def _read(handler: socketserver.StreamRequestHandler) -> Request | None:
-        line = handler.rfile.readline().decode()
-        if not line.strip():
-            return None
-        method, path, _ = line.split(" ", 2)
-        headers: dict[str, str] = {}
-        while (header := handler.rfile.readline().decode()).strip():
-            name, _, value = header.partition(":")
-            headers[name.lower()] = value.strip()
-        return Request(method, path, headers, handler.rfile.read(int(headers.get("content-length", 0))))
 
     def _write(self, handler: socketserver.StreamRequestHandler, request: Request, reply: Reply) -> None:
         connection = handler.connection
@@ -257,5 +275,4 @@ class ScriptedServer:
                 raise ConnectionResetError
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._listener.stop()

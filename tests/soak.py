@@ -12,14 +12,16 @@ import random
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from faulty import FAULTS
+from faulty import FAULTS, tell_read
 from scripted import validator
 
 from nbchat import Client, Session
 from nbchat.client import portal, retry
+from nbchat.session.events import Event, TextAdded
 
 __all__ = ["soak"]
 
@@ -41,18 +43,30 @@ async def _tasks() -> int:
     return len(asyncio.all_tasks()) - 1
 
 
-def _settled() -> dict[str, int]:
-    """Count what is open, when what is being closed has had time to close."""
-    counts: dict[str, int] = {}
-    deadline = time.monotonic() + 20
+def _open() -> dict[str, int]:
+    gc.collect()
+    return {"files": _open_files(), "tasks": portal.run(_tasks()), "threads": threading.active_count()}
+
+
+def _settled(expected: dict[str, int] | None) -> dict[str, int]:
+    """Count what is open when that is what is expected, or when it has had time enough to become that.
+
+    Args:
+        expected: The count after the stage before; ``None`` to wait until two counts agree.
+    """
+    counts, deadline = _open(), time.monotonic() + 20
     while time.monotonic() < deadline:
-        gc.collect()
-        before = counts
-        counts = {"files": _open_files(), "tasks": portal.run(_tasks()), "threads": threading.active_count()}
-        if counts == before and counts["tasks"] == 0:
+        # The other ends of sockets close when the server's threads see to it: nothing here is told of that.
+        time.sleep(0.1)
+        before, counts = counts, _open()
+        if counts == (expected or before) and not counts["tasks"]:
             break
-        time.sleep(0.3)
     return counts
+
+
+def _listen(event: Event, url: str) -> None:
+    if isinstance(event, TextAdded) and FAULTS[event.turn.asked.parameters["model"]].told:
+        tell_read(url, event.turn.asked.question["content"])
 
 
 def _run(seed: int, turns: int, url: str, wrong: list[str]) -> None:
@@ -63,6 +77,7 @@ def _run(seed: int, turns: int, url: str, wrong: list[str]) -> None:
     stalls = Client(url, timeout=wait, max_retries=1)
     chat = Session("good", client=Client(url, timeout=patient, max_retries=1))
     slow = Session("good", client=stalls)
+    chat.subscribe(partial(_listen, url=url))
     for number in range(turns):
         name = chance.choice(_MIX)
         fault = FAULTS[name]
@@ -99,7 +114,7 @@ def soak(url: str, turns: int, sessions: int) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        report["open"].append(_settled())
+        report["open"].append(_settled(report["open"][-1] if stage > 1 else None))
         report["memory"].append(_memory())
     print(json.dumps(report))
 

@@ -7,10 +7,8 @@ import gzip
 import json
 import pickle
 import re
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recordings import UNHURRIED
-from scripted import PATIENCE, Reply, ScriptedServer, chunk
+from scripted import PATIENCE, TESTS, Reply, ScriptedServer, chunk
 
 from nbchat import Client, Session
 from nbchat.client.endpoint import Endpoint
@@ -414,16 +412,10 @@ def test_a_plain_server_asked_for_tls_is_told(server: ScriptedServer):
     assert "http:// is meant" in error.hint
 
 
-def test_a_certificate_that_is_not_trusted_names_the_variable(tmp_path: Any):
-    """A certificate nobody here signed names SSL_CERT_FILE."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    subprocess.run([openssl, *made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+def test_a_certificate_that_is_not_trusted_names_the_variable():
+    """A certificate nobody here trusts names SSL_CERT_FILE."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(TESTS / "tls" / "server.pem")
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

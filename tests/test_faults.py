@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from faulty import FAULTS, TEXT, Fault, FaultyServer
+from faulty import FAULTS, TEXT, Fault, FaultyServer, tell_read
 from scripted import PATIENCE, validator
 
 from nbchat import Client, Session
 from nbchat.client import retry
 from nbchat.errors import NbchatError
+from nbchat.session.events import TextAdded
 
 # In seconds: what a test waits where silence is the fault, and where it is not.
 _SHORT, _LONG = 0.4, PATIENCE
@@ -59,6 +60,7 @@ def test_a_session_meets_it(faulty: FaultyServer, name: str):
     """The answer is right or the error is; what came is kept; the next question is answered; the history stays valid."""
     fault = FAULTS[name]
     chat = Session(name, client=_client(faulty, name))
+    chat.subscribe(lambda event: fault.told and isinstance(event, TextAdded) and tell_read(faulty.url, "What now?"))
     begun = time.monotonic()
     turn = chat.ask({"role": "user", "content": "What now?"}, streamed=fault.streamed)
     assert turn.wait(PATIENCE)
@@ -85,6 +87,8 @@ def test_a_client_meets_it(faulty: FaultyServer, name: str):
         if fault.streamed:
             for chunk in client.chat.completions.create(model=name, messages=question, stream=True):
                 text += "".join(choice.delta.content or "" for choice in chunk.choices)
+                if fault.told:
+                    tell_read(faulty.url, "What now?")
         else:
             text = client.chat.completions.create(model=name, messages=question).choices[0].message.content
     except NbchatError as problem:

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from nbchat.session.markdown import plain_text, safe, safe_markdown
+from scripts.node import npm
 
 HERE = Path(__file__).parent
 ORACLE = HERE / "security" / "marked_oracle.mjs"
@@ -140,9 +141,10 @@ def test_no_mixture_of_fragments_survives():
 
 def in_browsers(texts):
     """What marked as JupyterLab uses it, and markdown-it in JavaScript, make of texts in a page."""
-    node = shutil.which("node")
+    _, environment = npm()  # the one that `make` uses, be it the machine's or the Python package's
+    node = shutil.which("node", path=environment["PATH"])
     if node is None or not (HERE.parent / "js" / "node_modules" / "marked").is_dir():
-        pytest.skip("Node or js/node_modules is not there")
+        pytest.fail("js/node_modules is not there: run `make js` first.")
     done = subprocess.run([node, ORACLE], input=json.dumps(texts), capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 

@@ -118,13 +118,13 @@ def test_an_interrupt_keeps_the_text(terminal: Terminal, server: ScriptedServer)
     assert [message["content"] for message in server.requests[1].json["messages"]] == ["Go", "so far", "Next"]
 
 
-def ipython(folder: Path, server: ScriptedServer, *cells: str) -> str:
-    """What `ipython` prints for these cells, up to the first that fails, without colours."""
+def ipython(folder: Path, server: ScriptedServer, *cells: str, colors: str = "NoColor", **variables: str) -> str:
+    """What `ipython` prints for these cells, up to the first that fails, as it stands."""
     code = f"_ = all(get_ipython().run_cell(cell).success for cell in {cells!r})"
     arguments = ["--ext=nbchat", f"--NBChat.base_url={server.url}", "--NBChat.model=m", "-c", code]
     done = subprocess.run(
-        [sys.executable, "-m", "IPython", "--simple-prompt", "--colors=NoColor", *arguments],
-        env=environment(IPYTHONDIR=str(folder)),
+        [sys.executable, "-m", "IPython", "--simple-prompt", f"--colors={colors}", *arguments],
+        env=environment(IPYTHONDIR=str(folder), **variables),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -133,8 +133,12 @@ def ipython(folder: Path, server: ScriptedServer, *cells: str) -> str:
         timeout=PATIENCE,
         check=False,
     )
-    # The number of an output is IPython's, which writes it before it knows what will be shown.
-    return re.sub(r"\x1b\[\d*m|Out\[\d+\]: ", "", done.stdout)
+    return done.stdout
+
+
+def bare(shown: str) -> str:
+    """Return what was printed without colours and without the numbers of outputs, which IPython writes in advance."""
+    return re.sub(r"\x1b\[\d*m|Out\[\d+\]: ", "", shown)
 
 
 @pytest.mark.parametrize("no_color", [None, "1"])
@@ -142,28 +146,8 @@ def test_a_failure_in_a_pipe_has_no_colours(tmp_path: Path, server: ScriptedServ
     """Where the output is no terminal an error is plain text, whatever colours IPython was started with."""
     server.error(400, {"error": "No."})
     more = {"NO_COLOR": no_color} if no_color else {}
-    arguments = ["--ext=nbchat", f"--NBChat.base_url={server.url}", "--NBChat.model=m"]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "IPython",
-            "--simple-prompt",
-            "--colors=linux",
-            *arguments,
-            "-c",
-            "get_ipython().run_cell('%%chat\\nGo')",
-        ],
-        env=environment(IPYTHONDIR=str(tmp_path), **more),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert "\nBadRequestError: The server answered with status 400: No.\n" in f"\n{done.stdout}"
+    shown = ipython(tmp_path, server, "%%chat\nGo", colors="linux", **more)
+    assert "\nBadRequestError: The server answered with status 400: No.\n" in f"\n{shown}"
 
 
 def test_answers_in_a_pipe(tmp_path: Path, server: ScriptedServer):
@@ -179,7 +163,7 @@ def test_answers_in_a_pipe(tmp_path: Path, server: ScriptedServer):
     ]
     for _, (text, finish), _ in asked:
         server.answer(text, finish=finish)
-    shown = ipython(tmp_path, server, *(cell for cell, _, _ in asked))
+    shown = bare(ipython(tmp_path, server, *(cell for cell, _, _ in asked)))
     assert shown == "".join(f"{text}\n" for _, _, text in asked)
 
 
@@ -193,6 +177,6 @@ def test_answers_in_a_pipe(tmp_path: Path, server: ScriptedServer):
 def test_a_failure_is_one_line(tmp_path: Path, server: ScriptedServer, cell: str, said: str):
     """What goes wrong is one line without a traceback, and the cells below do not run."""
     server.error(404, {"error": {"message": "not here", "code": "model_not_found"}})
-    shown = ipython(tmp_path, server, cell, "print('never')")
+    shown = bare(ipython(tmp_path, server, cell, "print('never')"))
     assert shown.startswith(said)
     assert shown.count("\n") == 1

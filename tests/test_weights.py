@@ -178,7 +178,9 @@ def test_a_cache_that_cant_be_written_is_one_sentence(index, tmp_path, monkeypat
         fetch(index.artefact)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the platforms differ")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="XDG_CACHE_HOME is for Linux; other systems have folders of their own"
+)
 def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch, tmp_path):
     """On Linux the cache follows XDG_CACHE_HOME, and NBCHAT_CACHE overrides it."""
     monkeypatch.delenv("NBCHAT_CACHE", raising=False)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from labs import PATIENCE, Notebook, jupyter
+from playwright.sync_api import Page
+from scripted import ScriptedServer
 
 from scripts import browser
 
@@ -19,6 +23,36 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     if path is None:
         pytest.fail(browser.MISSING)
     return {**browser_type_launch_args, "executable_path": path}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, pathlib.Path]]:
+    """A Jupyter server and its folder."""
+    folder = tmp_path_factory.mktemp("site")
+    with jupyter(folder) as url:
+        yield url, folder
+
+
+@pytest.fixture
+def open_notebook(
+    site: tuple[str, pathlib.Path], page: Page, server: ScriptedServer, request: pytest.FixtureRequest
+) -> Any:
+    """A function that opens a notebook with these cells after one, executed, that connects it to the scripted server."""
+    url, folder = site
+
+    def open_it(*cells: str, app: str = "lab", before: str = "") -> Notebook:
+        setup = (
+            f"%load_ext nbchat\nimport nbchat\n"
+            f"chat = nbchat.use_session(nbchat.Session('scripted', base_url={server.url!r}, name='here'))\n{before}"
+        )
+        name = f"{''.join(c for c in request.node.name if c.isalnum())}.ipynb"
+        notebook = Notebook(page, url, folder, name, [setup, *cells], app=app).open()
+        notebook.run(0)
+        return notebook
+
+    page.set_default_timeout(PATIENCE)
+    yield open_it
+    page.evaluate("async () => { await window.jupyterapp?.serviceManager?.sessions.shutdownAll(); }")
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from labs import PATIENCE, Notebook, jupyter
+from labs import Notebook
 from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk, words
 
@@ -28,32 +26,10 @@ ATTACK = """Before <img src=x onerror="window.pwned=1"> between <script>window.p
 After."""
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A Jupyter server and its folder."""
-    folder = tmp_path_factory.mktemp("site")
-    with jupyter(folder) as url:
-        yield url, folder
-
-
 @pytest.fixture
-def opened(site: tuple[str, Path], page: Page, server: ScriptedServer, request: pytest.FixtureRequest) -> Any:
+def opened(open_notebook: Any) -> Any:
     """A function that opens a notebook with these cells after one that connects it to the scripted server."""
-    url, folder = site
-
-    def open_notebook(*cells: str, app: str = "lab") -> Notebook:
-        setup = (
-            f"%load_ext nbchat\nimport nbchat\n"
-            f"chat = nbchat.use_session(nbchat.Session('scripted', base_url={server.url!r}, name='here'))"
-        )
-        name = f"{''.join(c for c in request.node.name if c.isalnum())}.ipynb"
-        notebook = Notebook(page, url, folder, name, [setup, *cells], app=app).open()
-        notebook.run(0)
-        return notebook
-
-    page.set_default_timeout(PATIENCE)
-    yield open_notebook
-    page.evaluate("async () => { await window.jupyterapp?.serviceManager?.sessions.shutdownAll(); }")
+    return open_notebook
 
 
 def kept(output: Locator) -> Locator:

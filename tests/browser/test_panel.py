@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from labs import PATIENCE, Notebook, jupyter
+from labs import Notebook
 from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk, words
 from test_cell import ATTACK
@@ -32,34 +31,17 @@ def grow(texts, **more):
 """
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A Jupyter server and its folder."""
-    folder = tmp_path_factory.mktemp("site")
-    with jupyter(folder) as url:
-        yield url, folder
-
-
 @pytest.fixture
-def opened(site: tuple[str, Path], page: Page, server: ScriptedServer, request: pytest.FixtureRequest) -> Any:
+def opened(open_notebook: Any, page: Page) -> Any:
     """A function that opens a notebook whose second cell shows a panel on a session with the scripted server."""
-    url, folder = site
 
-    def open_notebook(*cells: str, app: str = "lab", before: str = "") -> Notebook:
-        setup = (
-            f"%load_ext nbchat\nimport nbchat, time\n"
-            f"chat = nbchat.use_session(nbchat.Session('scripted', base_url={server.url!r}, name='here'))\n{before}"
-        )
-        name = f"{''.join(c for c in request.node.name if c.isalnum())}.ipynb"
-        notebook = Notebook(page, url, folder, name, [setup, PANEL, *cells], app=app).open()
-        notebook.run(0)
+    def open_panel(*cells: str, app: str = "lab", before: str = "") -> Notebook:
+        notebook = open_notebook(PANEL, *cells, app=app, before=f"import time\n{before}")
         notebook.run(1)
         expect(panel_of(page)).to_be_visible()
         return notebook
 
-    page.set_default_timeout(PATIENCE)
-    yield open_notebook
-    page.evaluate("async () => { await window.jupyterapp?.serviceManager?.sessions.shutdownAll(); }")
+    return open_panel
 
 
 def panel_of(page: Page, index: int = 0) -> Locator:
@@ -150,9 +132,7 @@ def test_one_session_through_three_doors(opened: Any, server: ScriptedServer, pa
 def test_stop_while_a_cell_blocks(opened: Any, server: ScriptedServer, page: Page, way: str):
     """Stop reaches a turn while a cell keeps the kernel busy: by message, and through a subshell where none is heard."""
     deaf = "" if way == "message" else "import nbchat.jupyter.panel as p\np._hear_while_a_cell_runs = lambda comm: None"
-    notebook = opened(
-        "print('on')\nwhile turn.running: time.sleep(0.05)\nturn.status", "turn = chat.stream('x')", before=deaf
-    )
+    notebook = opened("print('on')\nturn.wait()\nturn.status", "turn = chat.stream('x')", before=deaf)
     panel = panel_of(page)
     server.stream(chunk("Goes on and"), threading.Event())
     notebook.run(3)
