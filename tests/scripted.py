@@ -179,8 +179,8 @@ class ScriptedServer:
         self.schema = True
         self._scripts: deque[Reply | Script] = deque()
         self._default: Script | None = None
-        self._listener = Listener(self._serve, host)
-        self.url = self._listener.url
+        self.listener = Listener(self._serve, host)
+        self.url = self.listener.url
 
     # ---- what it is told ----
 
@@ -275,4 +275,4 @@ class ScriptedServer:
                 raise ConnectionResetError
 
     def stop(self) -> None:
-        self._listener.stop()
+        self.listener.stop()

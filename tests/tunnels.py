@@ -25,15 +25,15 @@ class SecureServer(ScriptedServer):
         super().__init__()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(TLS / "server.pem")
-        accept = self._server.get_request
+        accept = self.listener.get_request
 
         def get_request() -> tuple[Any, Any]:
             connection, address = accept()
             # The handshake is the handler's, in a thread of its own.
             return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
-        self._server.get_request = get_request
-        self.port = self._server.server_address[1]
+        self.listener.get_request = get_request
+        self.port = self.listener.server_address[1]
         self.url = f"https://localhost:{self.port}/v1"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
@@ -30,11 +30,16 @@ from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_object, w
 from nbchat.wire.limits import RateLimits, rate_limits
 from nbchat.wire.messages import ChatCompletion, ModelList
 
-__all__ = ["Http", "Notice", "Options"]
+if TYPE_CHECKING:  # what it imports is dear, and loaded when the first request is sent
+    from nbchat.client.transport import Body
+
+__all__ = ["Http", "Notice", "Options", "Pause"]
 
 # What a request has to say before its answer begins: that it is tried again, that a field of it was refused and how it
 # is sent instead, or how far the model's download is.
 Notice = Callable[[object], None]
+# What a reader that can't keep up has the server wait for.
+Pause = Callable[[], Awaitable[None]]
 
 # How long the end of a body is waited for when the answer is complete, in seconds: less than anybody notices, and more
 # than the few bytes take that most servers send right after.
@@ -110,13 +115,18 @@ class Http:
         return accumulator.completion()
 
     async def stream(
-        self, body: Mapping[str, Any], options: Options, opened: Callable[[], object] = lambda: None
-    ) -> AsyncIterator[list[ChatCompletionChunk]]:
-        """Send a request and yield the chunks of its answer as they come, all that one read holds at a time.
+        self,
+        body: Mapping[str, Any],
+        options: Options,
+        take: Callable[[list[ChatCompletionChunk]], Pause | None],
+        opened: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Send a request and hand over the chunks of its answer as they come.
 
         Args:
             body: The request.
             options: How it is sent.
+            take: Called with all chunks that one read holds; where it returns a pause, more is read when that is over.
             opened: Called when the server has begun to answer.
         """
         async with self._answer("POST", "chat/completions", body, options) as response:
@@ -124,25 +134,38 @@ class Http:
             endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
             kind, limit = _media(response), self.largest(endpoint)
             if "json" in kind:  # a server that does not stream, although asked to
-                yield [chunk_of_completion(read_object(await _read(response, limit)))]
+                take([chunk_of_completion(read_object(await _read(response, limit)))])
                 return
             if "html" in kind:
                 raise web_page(endpoint)
             decoder = ChunkDecoder(limit)
             raw = arriving(response)
-            parts = pieces(response, raw) if _compressed(response, endpoint) else raw
+            packed = _compressed(response, endpoint)
+            parts = pieces(response, raw) if packed else raw
+            direct: Body | None = None if packed else response.extensions.get("nbchat.body")
             broken: httpx.HTTPError | None = None
+            pause: Pause | None = None
             begun = False
             waits, between = (
                 response.request.extensions["timeout"],
                 self.phases(endpoint, options.timeout)["between_chunks"],
             )
+
+            def hand(part: bytes) -> bool:
+                nonlocal begun, pause
+                # Many servers send headers at once and then think: only now has the answer begun.
+                waits["read"], begun = between, True
+                if chunks := decoder.feed(part):
+                    pause = take(chunks)
+                return pause is None and not decoder.done
+
             try:
                 async for part in parts:
-                    # Many servers send headers at once and then think: only now has the answer begun.
-                    waits["read"], begun = between, True
-                    if chunks := decoder.feed(part):
-                        yield chunks
+                    if hand(part) and direct is not None:
+                        await direct.follow(hand)
+                    if pause is not None:
+                        await pause()
+                        pause = None
                     if decoder.done:
                         break
             except httpx.HTTPError as problem:

@@ -42,7 +42,7 @@ class _Portal:
         if self._loop is None:
             with self._lock:
                 if self._loop is None:
-                    loop = asyncio.new_event_loop()
+                    loop = _new_loop()
                     self.thread = threading.Thread(target=_go_on, args=(loop,), name="nbchat-io", daemon=True)
                     # Known before the thread begins: the garbage collector may run there, and close what asks for it.
                     self._loop = loop
@@ -73,6 +73,15 @@ class _Portal:
 
         asyncio.run_coroutine_threadsafe(cancel_all(), loop)
         thread.join(_GOODBYE)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Make the loop: uvloop's where there is one, which has a token at its reader a quarter sooner (benchmarks/latency.py)."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _go_on(loop: asyncio.AbstractEventLoop) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from nbchat.client import portal
 from nbchat.client.feed import Feed
-from nbchat.client.http import Http, Options
+from nbchat.client.http import Http, Options, Pause
 from nbchat.wire.chunks import ChatCompletionChunk
 
 __all__ = ["Stream"]
@@ -30,21 +30,24 @@ class _Flow:
 
     async def pump(self, http: Http, body: Mapping[str, Any], options: Options) -> None:
         self.room = asyncio.Event()
-        batches = http.stream(body, options, self.opened.close)
         try:
-            async for batch in batches:
-                self.chunks.extend(batch)
-                while len(self.chunks) > _HIGH_WATER:
-                    self.room.clear()
-                    # Looked at again: the reader may have emptied it between the two lines above.
-                    if len(self.chunks) > _HIGH_WATER:
-                        await self.room.wait()
+            await http.stream(body, options, self.add, self.opened.close)
         except Exception as error:  # noqa: BLE001  whatever it is, the reader is told
             self.error = error
         finally:
-            await batches.aclose()  # type: ignore[attr-defined]  # an async generator, which closes the response
             self.chunks.close()
             self.opened.close()
+
+    def add(self, chunks: list[ChatCompletionChunk]) -> Pause | None:
+        self.chunks.extend(chunks)
+        return self._made_room if len(self.chunks) > _HIGH_WATER else None
+
+    async def _made_room(self) -> None:
+        while self.room is not None and len(self.chunks) > _HIGH_WATER:
+            self.room.clear()
+            # Looked at again: the reader may have emptied it between the two lines above.
+            if len(self.chunks) > _HIGH_WATER:
+                await self.room.wait()
 
     def take(self) -> bool:
         """Take what has come to hand it out; whether there was anything."""

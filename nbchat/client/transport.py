@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextvars import copy_context
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary, ref
 
 import aiohttp
 import httpx
@@ -23,7 +23,7 @@ from yarl import URL
 
 from nbchat.client.upload import Upload
 
-__all__ = ["FastTransport"]
+__all__ = ["Body", "FastTransport"]
 
 # What arrives in one go is taken in one go: a quarter of a megabyte may wait for us, then the server waits.
 _BUFFER = 2**17
@@ -63,12 +63,79 @@ def _as_httpx(problem: Exception, request: httpx.Request) -> httpx.TransportErro
     return meaning(said.replace(f"?{query}", "") if query else said, request=request)
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer, in the pieces in which it arrives."""
+class _Connection(ResponseHandler):
+    """aiohttp's connection, with somebody to tell at the end of each read, and not once for every HTTP chunk in it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.body: aiohttp.StreamReader | None = None
+        self.told: Callable[[], object] | None = None
+        self._heard = 0.0
+
+    # A timer that is set anew for every piece costs more than reading it: one runs, and looks when it is over.
+
+    def _reschedule_timeout(self) -> None:
+        self._heard = self._loop.time()
+        if self._read_timeout_handle is None:
+            super()._reschedule_timeout()
+
+    def start_timeout(self) -> None:
+        self._drop_timeout()
+        super().start_timeout()
+
+    def _on_read_timeout(self) -> None:
+        left = self._heard + (self.read_timeout or 0.0) - self._loop.time()
+        if left > 0:
+            self._read_timeout_handle = self._loop.call_later(left, self._on_read_timeout)
+        else:
+            super()._on_read_timeout()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.told is not None:
+            self.told()
+
+    def set_exception(self, *problem: Any) -> None:  # a time-out, for one
+        super().set_exception(*problem)
+        # Later, for aiohttp tells the connection first and its body next.
+        if self.told is not None:
+            self._loop.call_soon(self.told)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        # aiohttp closes a connection over which came what is not HTTP, and then forgets to tell who waits for more.
+        if self.body is not None and not self.body.is_eof() and self.body.exception() is None:
+            self.body.set_exception(aiohttp.ClientPayloadError())
+        if self.told is not None:
+            self.told()
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_Connection, loop=self._loop)  # type: ignore[assignment]  # one that is a ResponseHandler
+
+
+class Body(httpx.AsyncByteStream):
+    """The body of an answer, in the pieces in which it arrives.
+
+    Args:
+        request: What it answers, which says how long the next piece may take.
+        response: The answer, of which the headers have come.
+    """
 
     def __init__(self, request: httpx.Request, response: aiohttp.ClientResponse) -> None:
         self._request = request
         self._response = response
+        if (connection := self._connection) is not None:
+            connection.body = response.content
+
+    @property
+    def _connection(self) -> _Connection | None:
+        """What it comes over; ``None`` when all of it has come."""
+        connection = self._response.connection
+        protocol = connection.protocol if connection is not None else None
+        return protocol if isinstance(protocol, _Connection) else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._response.content
@@ -87,16 +154,55 @@ class _Body(httpx.AsyncByteStream):
             yield left
         raise _as_httpx(problem, self._request)
 
+    async def follow(self, take: Callable[[bytes], bool]) -> None:
+        """Hand over each piece in the very moment in which it arrives, with no task to be woken in between.
+
+        It ends when no more is wanted or nothing more comes; what is left, and what went wrong, comes by iterating.
+
+        Args:
+            take: Called with each piece, in the context of the caller; returns whether more is wanted at once.
+        """
+        content, connection = self._response.content, self._connection
+        over = asyncio.get_running_loop().create_future()
+        context = copy_context()
+        reading = False
+
+        def told() -> None:
+            nonlocal reading
+            # Taking what is there may let aiohttp go on with what it had held back, and tell of that at once.
+            if reading or over.done():
+                return
+            reading = True
+            try:
+                going = content.exception() is None
+                while going and (piece := content.read_nowait()):
+                    going = context.run(take, piece)
+            except Exception as problem:  # noqa: BLE001  the caller's own, who gets it
+                over.set_exception(problem)
+            else:
+                if not going or content.is_eof():
+                    over.set_result(None)
+            reading = False
+
+        told()
+        if connection is None:
+            return
+        self._wait_as_asked()
+        connection.told = told
+        try:
+            await over
+        finally:
+            connection.told = None
+
     def _wait_as_asked(self) -> None:
         """Give the next piece as long as the request now says; it says something else when the answer has begun."""
-        connection = self._response.connection
-        protocol = connection.protocol if connection is not None else None
+        connection = self._connection
         asked = self._request.extensions.get("timeout", {}).get("read")
-        if protocol is not None and protocol.read_timeout != asked:
-            protocol.read_timeout = asked
-            protocol.start_timeout()
+        if connection is not None and connection.read_timeout != asked:
+            connection.read_timeout = asked
+            connection.start_timeout()
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: D102  as httpx has it
         # Where the body was read to its end the connection is back in the pool already; everything else is closed.
         self._response.close()
 
@@ -104,18 +210,6 @@ class _Body(httpx.AsyncByteStream):
 def _sound(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Leave out what httpx would keep and then not be able to send back: a cookie that is not plain text."""
     return [(name, value) for name, value in headers if value.isascii() or name.lower() != b"set-cookie"]
-
-
-def _end(
-    reading: WeakKeyDictionary[ResponseHandler, aiohttp.StreamReader],
-    protocol: ref[ResponseHandler],
-    closed: asyncio.Future[None],
-) -> None:
-    closed.exception()  # looked at, or asyncio complains that nobody did
-    gone = protocol()
-    content = reading.pop(gone, None) if gone is not None else None
-    if content is not None and not content.is_eof() and content.exception() is None:
-        content.set_exception(aiohttp.ClientPayloadError())
 
 
 def _basic(auth: tuple[bytes, bytes] | None) -> dict[str, str]:
@@ -136,13 +230,11 @@ class FastTransport(httpx.AsyncBaseTransport):
         self._verify = verify
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
-        # What is read from each connection now, for when the connection is closed.
-        self._reading: WeakKeyDictionary[ResponseHandler, aiohttp.StreamReader] = WeakKeyDictionary()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._verify, limit=0, keepalive_timeout=_KEPT),
+                connector=_Connector(ssl=self._verify, limit=0, keepalive_timeout=_KEPT),
                 cookie_jar=aiohttp.DummyCookieJar(),  # httpx keeps them
                 auto_decompress=False,  # httpx does
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -180,31 +272,20 @@ class FastTransport(httpx.AsyncBaseTransport):
             if self._proxy is not None and getattr(problem, "host", None) == self._proxy.url.host:
                 failure = httpx.ProxyError(str(failure), request=request)
         else:
-            self._watch(response)
+            body = Body(request, response)
             return httpx.Response(
                 response.status,
                 headers=_sound(response.raw_headers),
-                stream=_Body(request, response),
+                stream=body,
                 request=request,
                 extensions={
+                    "nbchat.body": body,
                     "http_version": b"HTTP/1.1",
                     "reason_phrase": (response.reason or "").encode(errors="replace"),
                 },
             )
         # Out here, so that frames which hold the headers are not in the traceback.
         raise failure
-
-    def _watch(self, response: aiohttp.ClientResponse) -> None:
-        """See to it that a body ends when its connection does.
-
-        aiohttp closes a connection over which came what is not HTTP, and then forgets to tell the one who waits for more.
-        """
-        protocol = response.connection.protocol if response.connection is not None else None
-        if protocol is None:
-            return
-        if protocol not in self._reading and protocol.closed is not None:
-            protocol.closed.add_done_callback(partial(_end, self._reading, ref(protocol)))
-        self._reading[protocol] = response.content
 
     def _detour(self, request: httpx.Request) -> dict[str, Any]:
         if self._proxy is None:

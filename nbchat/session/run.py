@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Mapping
+from functools import partial
 from types import EllipsisType
 from typing import Any, Protocol
 
@@ -144,8 +145,7 @@ class Runner:
             fixed=frozenset(turn.asked.parameters.get("extra_body") or ()),
         )
         if turn.asked.streamed:
-            async for chunks in client.http.stream(body, options):
-                self._add(turn, accumulator, chunks)
+            await client.http.stream(body, options, partial(self._add, turn, accumulator))
         else:
             answer = await client.http.complete(body, options)
             self._add(turn, accumulator, [chunk_of_completion(answer.to_dict())])
