@@ -79,7 +79,7 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     """Make the loop: uvloop's where there is one, which has a token at its reader a quarter sooner (benchmarks/latency.py)."""
     try:
         import uvloop
-    except ImportError:
+    except (ImportError, RuntimeError):  # the latter while the interpreter ends, when what it needs can't be loaded
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
 
