@@ -1,0 +1,1 @@
+"""From Python functions and types to what a model can call and answer with, and back: no session, no client, no notebook."""
