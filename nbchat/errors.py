@@ -21,6 +21,7 @@
     ├── ProtocolError            the answer is not what the API says it is
     ├── TruncatedError           the answer ended before it was complete
     ├── EmptyAnswerError         the answer ended before it began
+    ├── AnswerFormatError        the answer is whole, and not in the form that was asked for
     └── TurnCancelled            the turn was stopped by somebody
 
 What ``.kind`` is tells where an error was met: ``"status"`` in place of an answer, ``"api_error"`` inside one that had begun
@@ -39,6 +40,7 @@ __all__ = [
     "APIError",
     "APIStatusError",
     "APITimeoutError",
+    "AnswerFormatError",
     "AuthenticationError",
     "BadRequestError",
     "ConfigurationError",
@@ -71,6 +73,7 @@ Kind = Literal[
     "invalid_chunk",
     "truncated",
     "empty",
+    "format",
     "cancelled",
 ]
 
@@ -240,6 +243,22 @@ class EmptyAnswerError(NbchatError):
     """The server closed the answer before it sent anything."""
 
     kind: Kind = "empty"
+
+
+class AnswerFormatError(NbchatError):
+    """The answer is whole, and not in the form that was asked for.
+
+    Args:
+        message: As for every error; it says what does not fit, so that the model can mend it.
+        text: The answer.
+        **details: As for every error.
+    """
+
+    kind: Kind = "format"
+
+    def __init__(self, message: str, *, text: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.text = text
 
 
 class TurnCancelled(NbchatError):

@@ -7,6 +7,9 @@ from typing import Any, assert_type
 import nbchat
 from nbchat import Client, Completion, NbchatError, Parameters, Session, Stream, Turn, get_session, use_session
 from nbchat.session.events import Event, TextAdded
+from nbchat.tools.calling import Outcome, call
+from nbchat.tools.structured import Format, format_of
+from nbchat.tools.tool import Tool, as_tool, tool
 from nbchat.wire.chunks import ChatCompletionChunk, ChunkChoice, Delta, ToolCallDelta
 from nbchat.wire.messages import ChatCompletion, Choice, Message, Model, ModelList, ToolCall, Usage
 
@@ -134,3 +137,22 @@ def the_front_door() -> None:
     assert_type(get_session("drafts"), Session)
     assert_type(use_session("drafts"), Session)
     assert_type(nbchat.unload(), None)
+
+
+@tool
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+@tool(approve=lambda arguments: arguments["path"] != "x", timeout=3)
+async def removed(path: str) -> None: ...
+
+
+async def tools() -> None:
+    assert_type(doubled(2), int)
+    await removed("x")
+    assert_type(as_tool(doubled), Tool)
+    assert_type(as_tool({"type": "function", "function": {"name": "f"}}).to_dict(), dict[str, Any])
+    assert_type(await call(as_tool(removed), "{}"), Outcome)
+    assert_type(format_of(list[int]), Format)
+    tool(approve="yes")  # type: ignore[call-overload]
