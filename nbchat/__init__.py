@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from nbchat.session.registry import use_session as use_session
     from nbchat.session.session import Session as Session
     from nbchat.session.turn import Turn as Turn
+    from nbchat.tools.tool import Tool as Tool
+    from nbchat.tools.tool import tool as tool
 
 __version__ = "0.1.0"
 
@@ -41,10 +43,12 @@ _HOMES = {
     "Parameters": "nbchat.session.parameters",
     "Session": "nbchat.session.session",
     "Stream": "nbchat.client.stream",
+    "Tool": "nbchat.tools.tool",
     "Turn": "nbchat.session.turn",
     "controls": "nbchat.jupyter.controls",
     "get_session": "nbchat.session.registry",
     "panel": "nbchat.jupyter.panel",
+    "tool": "nbchat.tools.tool",
     "unload": "nbchat.embedded.shelf",
     "use_session": "nbchat.session.registry",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,7 @@ from nbchat.session.code import code_blocks
 from nbchat.session.markdown import safe_markdown
 from nbchat.session.pricing import price
 from nbchat.wire.limits import RateLimits
-from nbchat.wire.messages import ChatCompletion, Choice, Message, ToolCall, Usage, content_text
+from nbchat.wire.messages import ChatCompletion, Choice, Message, ToolCall, Usage, content_text, total
 
 __all__ = ["Completion"]
 
@@ -23,10 +24,13 @@ class Completion:
         endpoint: The server it came from.
         choice: Which of its choices is the reply.
         rate_limits: What the answer's headers told of the server's limits.
+        earlier: The answers of the same turn before this one, which asked for tools.
 
     Attributes:
         rate_limits: What the server said about its limits with this answer (``.requests``, ``.tokens``); ``None`` where it
             said nothing. It is about that moment, and not saved with the answer.
+        answer: The answer as the API gives it.
+        earlier: The answers of the same turn before this one, which asked for tools.
 
     Example:
         >>> completion = chat.send("What's Python?")  # doctest: +SKIP
@@ -34,17 +38,28 @@ class Completion:
     """
 
     def __init__(
-        self, answer: ChatCompletion, endpoint: Endpoint, choice: int = 0, *, rate_limits: RateLimits | None = None
+        self,
+        answer: ChatCompletion,
+        endpoint: Endpoint,
+        choice: int = 0,
+        *,
+        rate_limits: RateLimits | None = None,
+        earlier: Sequence[Completion] = (),
     ) -> None:
-        self._answer = answer
+        self.answer = answer
         self._endpoint = endpoint
         self._index = choice
         self.rate_limits = rate_limits
+        self.earlier = tuple(earlier)
+
+    def after(self, earlier: Sequence[Completion]) -> Completion:
+        """Return the same reply as the last of several."""
+        return Completion(self.answer, self._endpoint, self._index, rate_limits=self.rate_limits, earlier=earlier)
 
     @property
     def choices(self) -> list[Choice]:
         """All answers of the request: ``n`` of them."""
-        return self._answer.choices
+        return self.answer.choices
 
     @property
     def _choice(self) -> Choice:
@@ -72,18 +87,19 @@ class Completion:
 
     @property
     def usage(self) -> Usage | None:
-        """The tokens the request used, if the server counted them."""
-        return self._answer.usage
+        """The tokens used, if the server counted them; where tools were called, those of all requests of the turn."""
+        counted = [answer.usage for answer in (*(one.answer for one in self.earlier), self.answer) if answer.usage]
+        return counted[0] if len(counted) == 1 else total(counted) if counted else None
 
     @property
     def model(self) -> str:
         """The model that answered, as the server names it."""
-        return self._answer.model or ""
+        return self.answer.model or ""
 
     @property
     def id(self) -> str:
         """The server's identifier of the answer."""
-        return self._answer.id or ""
+        return self.answer.id or ""
 
     @cached_property
     def parsed(self) -> Any:
@@ -103,12 +119,14 @@ class Completion:
 
     @cached_property
     def cost(self) -> float | None:
-        """The price of the request in US dollars; ``None`` where it is not known."""
-        return price(self.usage, self.model, self._endpoint)
+        """The price in US dollars of the request, or of all requests of the turn; ``None`` where one's is not known."""
+        prices = [one.cost for one in self.earlier] + [price(self.answer.usage, self.model, self._endpoint)]
+        known = [one for one in prices if one is not None]
+        return sum(known) if len(known) == len(prices) else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the API gives it."""
-        return self._answer.to_dict()
+        return self.answer.to_dict()
 
     def __str__(self) -> str:
         return self.text

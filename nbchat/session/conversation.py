@@ -125,6 +125,16 @@ class Conversation:
         """Return the question that the head answers."""
         return next((node for node in reversed(self.path(self.head)) if node.role == "user"), None)
 
+    def answers(self) -> list[Node]:
+        """Return the answers to the last question that the head may choose from, the one that it stands on among them."""
+        siblings: list[Node] = []
+        for node in reversed(self.path(self.head)):
+            if node.role == "user":
+                break
+            if node.role == "assistant" and len(siblings) < 2:
+                siblings = self.siblings(node)
+        return siblings
+
     def tip(self, node: Node) -> str:
         """Return the end of the newest branch that goes through *node*."""
         # Parents come before their children in the dict, so one pass from there finds all that descend from it.
@@ -134,6 +144,16 @@ class Conversation:
                 family.add(other.id)
                 tip = other.id
         return tip
+
+    def unanswered(self, head: str | None) -> list[str]:
+        """Return the identifiers of the calls that the last answer on the way to *head* asks for and nothing answers yet."""
+        answered: set[Any] = set()
+        for node in reversed(self.path(head)):
+            if node.role != "tool":
+                calls = node.message.get("tool_calls") or () if node.role == "assistant" else ()
+                return [call["id"] for call in calls if call["id"] not in answered]
+            answered.add(node.message.get("tool_call_id"))
+        return []
 
     def leave_out(self, turn: str) -> bool:
         """Move the head to a branch that is the same without one turn: what followed it is grafted on what was before it.

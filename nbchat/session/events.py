@@ -17,6 +17,7 @@ from nbchat.client.portal import in_portal
 from nbchat.wire.accumulator import Piece
 
 if TYPE_CHECKING:
+    from nbchat.session.toolbox import ToolRun
     from nbchat.session.turn import Turn
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ParameterChanged",
     "SystemChanged",
     "TextAdded",
+    "ToolChanged",
     "TurnEnded",
     "TurnNoticed",
     "TurnQueued",
@@ -73,6 +75,14 @@ class TextAdded(Event):
         # One is made for every read: what a frozen dataclass does of itself takes twice as long.
         self.__dict__["turn"] = turn
         self.__dict__["pieces"] = pieces
+
+
+@dataclass(frozen=True)
+class ToolChanged(Event):
+    """A call that the model asks for has begun, waits for a person's approval (``run.status``), or is over."""
+
+    turn: Turn
+    run: ToolRun
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from nbchat.client.capacity import Limit, limits
@@ -43,6 +44,7 @@ class Request:
         served: The name that the model has at its server.
         endpoint: The server that is asked.
         receiver: Who gets it, for what only they get back.
+        offered: What it says of tools.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Request:
         served: str,
         endpoint: Endpoint,
         receiver: Receiver,
+        offered: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
+        self._offered = offered
         self._asked = asked
         self._system = system
         self._model = model
@@ -81,7 +85,7 @@ class Request:
 
     def body(self) -> dict[str, Any]:
         """Return it as it is sent."""
-        parameters = {**self._asked.parameters, "model": self._model}
+        parameters = {**self._asked.parameters, **self._offered, "model": self._model}
         extra = parameters.pop("extra_body", None) or {}
         messages = request_of(self._window.without(self._cut), self._system, self._receiver)
         if self._asked.question is not None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from types import EllipsisType
 from typing import Any, Protocol
@@ -17,17 +18,30 @@ from nbchat.client.http import Options
 from nbchat.client.refusals import Adjusted
 from nbchat.errors import ConfigurationError, ContextLengthError, EmptyAnswerError, NbchatError
 from nbchat.session.completion import Completion
-from nbchat.session.conversation import Conversation, Node, new_id
-from nbchat.session.events import Events, HeadMoved, TextAdded, TurnEnded, TurnNoticed, TurnQueued, TurnStarted
+from nbchat.session.conversation import Conversation
+from nbchat.session.events import (
+    Events,
+    HeadMoved,
+    TextAdded,
+    ToolChanged,
+    TurnEnded,
+    TurnNoticed,
+    TurnQueued,
+    TurnStarted,
+)
+from nbchat.session.growth import Growth
 from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
-from nbchat.session.turn import Asked, Turn
+from nbchat.session.toolbox import Approve, Toolbox, ToolRun
+from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.decode import chunk_of_completion
-from nbchat.wire.values import plain
 
 __all__ = ["Host", "Runner", "receiver_of"]
+
+# What servers say where the model waits for tools: the API, and some that say "stop" although there are calls.
+_ASKS_FOR_TOOLS = frozenset({"tool_calls", "stop", None})
 
 
 class Host(Protocol):
@@ -40,6 +54,18 @@ class Host(Protocol):
     @property
     def system(self) -> str | None:
         """The system message."""
+
+    @property
+    def approve(self) -> Approve:
+        """Whether a person is asked before a tool is called."""
+
+    @property
+    def attended(self) -> bool:
+        """Whether there is anybody to be asked."""
+
+    @property
+    def tool_rounds(self) -> int:
+        """How many rounds of calls a turn may have."""
 
 
 class Runner:
@@ -92,8 +118,8 @@ class Runner:
     # ---- on the I/O thread -----------------------------------------------------------------------------------------
 
     async def _run(self, turn: Turn, before: Turn | None) -> None:
-        """Send one turn's request when those before it have ended, and put its outcome into the conversation."""
-        parent: str | None = None
+        """Run one turn when those before it have ended, and put what it brings into the conversation."""
+        growth: Growth | None = None
         try:
             turn.begin()
             if before is not None:
@@ -103,14 +129,27 @@ class Runner:
             model, endpoint, served = await _model(client, turn.asked.parameters)
             receiver = receiver_of(client.endpoint, turn.asked.parameters.get("model"))
             with self._lock:
-                parent = self._parent_of(turn.asked)
-                path, system = self._conversation.path(parent), turn.asked.system or self._host.system
-            request = Request(
-                turn.asked, path, system, model=model, served=served, endpoint=endpoint, receiver=receiver
-            )
+                growth = Growth(turn, self._conversation, self._parent_of(turn.asked))
+                system = turn.asked.system or self._host.system
             turn.started(endpoint)
             self._events.emit(TurnStarted(turn))
-            await self._ask(turn, client, request)
+            toolbox = self._toolbox(turn)
+            while True:
+                with self._lock:
+                    path = self._conversation.path(growth.tip)
+                request = Request(
+                    replace(turn.asked, question=growth.question),
+                    path,
+                    system,
+                    model=model,
+                    served=served,
+                    endpoint=endpoint,
+                    receiver=receiver,
+                    offered=toolbox.offer(turn.asked.parameters, len(turn.steps), self._host.tool_rounds),
+                )
+                await self._ask(turn, client, request)
+                if not await self._call(turn, growth, toolbox):
+                    break
             turn.end("done")
         except asyncio.CancelledError:
             turn.end("cancelled")
@@ -118,7 +157,40 @@ class Runner:
             turn.end("failed", error)
         except Exception as error:  # noqa: BLE001  a fault of ours: told to whoever waits, never left on this thread
             turn.end("failed", _internal(error))
-        self._settle(turn, parent)
+        self._settle(turn, growth)
+
+    def _toolbox(self, turn: Turn) -> Toolbox:
+        return Toolbox(
+            turn.asked.tools,
+            approve=self._host.approve,
+            attended=lambda: self._host.attended,
+            told=lambda run: self._events.emit(ToolChanged(turn, run)),
+            owner=self._host,
+        )
+
+    async def _call(self, turn: Turn, growth: Growth, toolbox: Toolbox) -> bool:
+        """Call the tools that the model's last answer asks for; whether it is to be asked again, with their results."""
+        answer = turn.fresh
+        # A call that was cut off is kept for show, and so is one that nobody offered.
+        if (
+            answer is None
+            or not turn.asked.tools
+            or answer.finish_reason not in _ASKS_FOR_TOOLS
+            or not answer.tool_calls
+        ):
+            return False
+        runs = [ToolRun(asked) for asked in answer.tool_calls]
+        with self._lock:
+            growth.answer(answer)
+        turn.step(Step(answer, runs))
+        self._events.emit(HeadMoved(growth.tip))
+        try:
+            await toolbox.perform(runs)
+        finally:
+            with self._lock:
+                growth.results(runs)
+            self._events.emit(HeadMoved(growth.tip))
+        return all(run.over for run in runs)
 
     async def _ask(self, turn: Turn, client: Client, request: Request) -> None:
         """Send, and send again what did not fit, as long as it can be made shorter and that is wanted."""
@@ -176,57 +248,19 @@ class Runner:
             turn.notice = str(notice)
         self._events.emit(TurnNoticed(turn, notice))
 
-    def _settle(self, turn: Turn, parent: str | None) -> None:
+    def _settle(self, turn: Turn, growth: Growth | None) -> None:
         """Put what a turn brought into the conversation and let the next one start."""
         with self._lock:
             self.running.remove(turn)
-            completion = turn.completion
             moved = False
-            if completion is not None:
-                self.spent.append(completion)
-                moved = self._graft(turn, completion, parent)
+            if turn.completion is not None:
+                self.spent.append(turn.completion)
+            if growth is not None and turn.fresh is not None:
+                moved = growth.answer(turn.fresh)
         if moved:
             self._events.emit(HeadMoved(self._conversation.head))
         turn.settle()
         self._events.emit(TurnEnded(turn))
-
-    def _graft(self, turn: Turn, completion: Completion, parent: str | None) -> bool:
-        """Add a turn's question and answers to the tree, and move the head to the first answer."""
-        # A turn that brought no text leaves the conversation as it was: asking again then asks once.
-        if turn.status != "done" and not any(_has_text(choice.message) for choice in completion.choices):
-            return False
-        asked = turn.asked
-        shared: dict[str, Any] = {"turn": turn.id, "cell": asked.cell, "created": turn.created}
-        first_token, duration = turn.took
-        if asked.question is not None:
-            question = Node(new_id(), parent, plain(asked.question), **shared)
-            self._conversation.add(question)
-            parent = question.id
-        status = turn.status if turn.status in ("cancelled", "failed") else "done"
-        answers = [
-            Node(
-                new_id(),
-                parent,
-                choice.message.to_dict(),
-                **shared,
-                status=status,
-                finish_reason=choice.finish_reason,
-                model=completion.model or None,
-                left_out=turn.left_out.turns if turn.left_out else None,
-                server=server_mark(turn.endpoint.base_url) if turn.endpoint else None,
-                usage=completion.usage.to_dict() if completion.usage and number == 0 else None,
-                parameters=dict(asked.parameters) or None,
-                first_token=first_token,
-                duration=duration,
-                remarks=list(turn.remarks) or None,
-                error=str(turn.error) if turn.error else None,
-            )
-            for number, choice in enumerate(completion.choices)
-        ]
-        for answer in answers:
-            self._conversation.add(answer)
-        self._conversation.head = answers[0].id if answers else parent
-        return True
 
 
 def receiver_of(endpoint: Endpoint, model: str | None) -> Receiver:
@@ -259,10 +293,6 @@ async def _only_model(client: Client, endpoint: Endpoint) -> str:
 def _called(endpoint: Endpoint, model: str) -> str:
     """Return what a model of a server is asked by."""
     return f"{endpoint.label}/{model}" if endpoint.label else model
-
-
-def _has_text(message: Any) -> bool:
-    return bool(message.content or message.refusal)
 
 
 def _internal(error: Exception) -> NbchatError:

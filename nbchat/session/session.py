@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from types import EllipsisType
 from typing import Any, Self
 
@@ -20,16 +23,19 @@ from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, Window, checked_context
-from nbchat.session.conversation import Conversation, Node, request_of
+from nbchat.session.conversation import Conversation, Node, new_id, request_of
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
 from nbchat.session.prompt import Prompt, question_of
 from nbchat.session.replay import Receiver
 from nbchat.session.request import first_cut
 from nbchat.session.run import Runner, receiver_of
+from nbchat.session.toolbox import Approve, calling_session
 from nbchat.session.turn import Asked, Turn
+from nbchat.tools.results import report
+from nbchat.tools.tool import as_tool, by_name, tool
 from nbchat.wire.limits import RateLimits
-from nbchat.wire.messages import Usage
+from nbchat.wire.messages import Usage, total
 
 __all__ = ["Prompt", "Session"]
 
@@ -49,6 +55,10 @@ class Session:
         name: The name it goes by in ``%chat use NAME``.
         context: What happens when the conversation no longer fits the model: ``"error"`` has the turn fail,
             ``"trim"`` leaves the oldest turns out of the request; ``None`` for the configured one, else ``"error"``.
+        tools: The tools that the model may call: functions, or dicts in the API's own form (see :attr:`tools`).
+        approve: Whether a person is asked before a tool is called: always, never, or a function that is given the tool's
+            name and the arguments and says so. Tools may ask for it themselves, with ``@tool(approve=True)``.
+        tool_rounds: How many rounds of calls a turn may have; then the model is asked to answer without tools.
         **parameters: Request fields, as in :class:`~nbchat.session.parameters.Parameters`.
 
     Raises:
@@ -70,6 +80,9 @@ class Session:
         api_key: str | Secret | None = None,
         name: str | None = None,
         context: Context | None = None,
+        tools: Iterable[Any] = (),
+        approve: Approve = False,
+        tool_rounds: int = 10,
         **parameters: Any,
     ) -> None:
         # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
@@ -79,6 +92,11 @@ class Session:
         self.parameters = Parameters(**{**configured.parameters, **parameters, **({"model": model} if model else {})})
         self._system = configured.system if system is None else system
         self._context = checked_context(configured.context if context is None else context)
+        self.tools = list(tools)
+        by_name(self.tools)  # one that can't be a tool is said now
+        self.approve = approve
+        self.tool_rounds = tool_rounds
+        self._doors: list[object] = []
         self._address = (base_url, api_key)
         self._given_client = client
         self._client = client or Client(base_url, api_key)
@@ -93,11 +111,12 @@ class Session:
 
     # ---- asking ----------------------------------------------------------------------------------------------------
 
-    def send(self, prompt: Prompt, **overrides: Any) -> Completion:
+    def send(self, prompt: Prompt, *, tools: Iterable[Any] | None = None, **overrides: Any) -> Completion:
         """Ask, and wait for the answer.
 
         Args:
             prompt: The question: text, a list of content parts, or a whole message.
+            tools: The tools for this turn, in place of the session's.
             **overrides: Request fields for this turn only.
 
         Returns:
@@ -110,12 +129,12 @@ class Session:
         Example:
             >>> chat.send("Name a colour.", temperature=1.5).text  # doctest: +SKIP
         """
-        return self.stream(prompt, **overrides).result()
+        return self.stream(prompt, tools=tools, **overrides).result()
 
-    def stream(self, prompt: Prompt, **overrides: Any) -> Turn:
+    def stream(self, prompt: Prompt, *, tools: Iterable[Any] | None = None, **overrides: Any) -> Turn:
         """Ask, and return at once with the turn to watch; arguments as in :meth:`send`."""
         tell(default_notice(self.client.endpoint, overrides.get("model") or self.parameters.model))
-        return self.ask(question_of(prompt), overrides)
+        return self.ask(question_of(prompt), overrides, tools=tools)
 
     def ask(
         self,
@@ -126,6 +145,7 @@ class Session:
         system: str | None = None,
         cell: str | None = None,
         streamed: bool = True,
+        tools: Iterable[Any] | None = None,
     ) -> Turn:
         """Start a turn: what :meth:`stream`, :meth:`regenerate`, :meth:`edit` and the cell magic have in common.
 
@@ -136,10 +156,21 @@ class Session:
             system: The system message for this turn only.
             cell: The notebook cell that asks: its earlier turn on the way to the head is replaced.
             streamed: Whether the server is asked to stream.
+            tools: The tools for this turn, in place of the session's.
+
+        Raises:
+            ConfigurationError: Something can't be a tool, or a tool asks the session that waits for it.
+            TraitError: An override is out of bounds.
         """
+        if calling_session.get() is self:
+            raise ConfigurationError(
+                "A tool can't ask the session that called it, which waits for the tool.",
+                hint="Ask another one: chat.fork().send(…).",
+            )
         parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides or {})}
         fields = {name: value for name, value in parameters.items() if value is not None}
-        turn = Turn(Asked(question, fields, parent, cell, streamed, system, self._context))
+        offered = by_name(self.tools if tools is None else tools)
+        turn = Turn(Asked(question, fields, parent, cell, streamed, system, offered, self._context))
         self._runner.start(turn)
         return turn
 
@@ -172,6 +203,75 @@ class Session:
         if node is None or node.role != "user":
             raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
         return self.ask(question_of(prompt), overrides, parent=node.parent)
+
+    def tool(self, function: Any = None, /, **settings: Any) -> Any:
+        """Offer a function to the model, as a decorator that leaves the function what it is.
+
+        Args:
+            function: The function; left out in ``@chat.tool(approve=True)``.
+            **settings: ``name``, ``description``, ``approve``, ``strict`` and ``timeout``, as for :func:`nbchat.tool`.
+
+        Raises:
+            ConfigurationError: It can't be a tool, or there is another one of its name.
+
+        Example:
+            >>> @chat.tool
+            ... def get_weather(city: str) -> str:
+            ...     "Say what the weather is like in a city."
+            ...     return "sunny"
+        """
+        if function is None:
+            return partial(self.tool, **settings)
+        marked = tool(function, **settings)
+        # A cell that is run again makes its function anew: the new one takes the old one's place.
+        name = as_tool(marked).name
+        self.tools = [*(other for other in self.tools if as_tool(other).name != name), marked]
+        return marked
+
+    def submit(self, tool_call_id: str, result: Any) -> Turn | None:
+        """Answer a call of a tool that has no function here, which was offered as a dict.
+
+        Args:
+            tool_call_id: Which call, as in ``completion.tool_calls[0].id``.
+            result: What came of it: text, or anything that has a form as text.
+
+        Returns:
+            The model's next turn, which begins when the last of its calls is answered; ``None`` while others are not.
+
+        Raises:
+            ConfigurationError: The last answer waits for no such call.
+        """
+        with self._lock:
+            waiting = self._conversation.unanswered(self._conversation.head)
+            if tool_call_id not in waiting:
+                raise ConfigurationError(f"The last answer waits for no call {tool_call_id!r}.")
+            last = self._conversation.nodes[self._conversation.head or ""]
+            message = {"role": "tool", "tool_call_id": tool_call_id, "content": report(result).text}
+            answer = Node(new_id(), last.id, message, last.turn, last.cell, created=time.time())
+            self._conversation.add(answer)
+            self._conversation.head = answer.id
+        self._events.emit(HeadMoved(answer.id))
+        return self.ask(None, parent=answer.id) if waiting == [tool_call_id] else None
+
+    def attend(self) -> Callable[[], None]:
+        """Say that a person is there who can be asked whether a tool may be called; what is returned takes it back.
+
+        Whoever attends watches for :class:`~nbchat.session.events.ToolChanged` with a ``run.status`` of ``"asking"``, and
+        calls its ``approve()`` or ``refuse()``. While nobody does, what needs approval is refused.
+        """
+        door = object()
+        self._doors.append(door)
+
+        def leave() -> None:
+            with suppress(ValueError):
+                self._doors.remove(door)
+
+        return leave
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person is there who can be asked."""
+        return bool(self._doors)
 
     def stop(self) -> None:
         """Stop the running turn and those that wait behind it; what has arrived is kept."""
@@ -265,15 +365,7 @@ class Session:
             ConfigurationError: There are not that many.
         """
         with self._lock:
-            answer = next(
-                (
-                    node
-                    for node in reversed(self._conversation.path(self._conversation.head))
-                    if node.role == "assistant"
-                ),
-                None,
-            )
-            siblings = self._conversation.siblings(answer) if answer else []
+            siblings = self._conversation.answers()
             if not 0 <= index < len(siblings):
                 raise ConfigurationError(
                     f"There is no answer {index}: they are numbered from 0 to {len(siblings) - 1}."
@@ -342,7 +434,16 @@ class Session:
     def fork(self, name: str | None = None) -> Session:
         """Return a new session that shares the past and has a future of its own."""
         base_url, api_key = self._address
-        other = Session(client=self._given_client, base_url=base_url, api_key=api_key, name=name, context=self._context)
+        other = Session(
+            client=self._given_client,
+            base_url=base_url,
+            api_key=api_key,
+            name=name,
+            context=self._context,
+            tools=self.tools,
+            approve=self.approve,
+            tool_rounds=self.tool_rounds,
+        )
         with self._lock:
             other._system = self._system
             other._conversation.take_over(self._conversation)
@@ -376,9 +477,7 @@ class Session:
     def usage(self) -> Usage:
         """The tokens of all requests of this session that were counted, abandoned branches included."""
         with self._lock:
-            counted = [completion.usage for completion in self._runner.spent if completion.usage]
-        names = ("prompt_tokens", "completion_tokens", "total_tokens")
-        return Usage({name: sum(usage.get(name) or 0 for usage in counted) for name in names})
+            return total(completion.usage for completion in self._runner.spent if completion.usage)
 
     @property
     def cost(self) -> float | None:

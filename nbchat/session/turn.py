@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from nbchat.client import portal
 from nbchat.client.endpoint import Endpoint, tell
@@ -16,6 +16,8 @@ from nbchat.errors import NbchatError, TurnCancelled
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, LeftOut
 from nbchat.session.conversation import new_id
+from nbchat.session.toolbox import ToolRun
+from nbchat.tools.tool import Tool
 from nbchat.wire.accumulator import Accumulator, Piece
 from nbchat.wire.limits import RateLimits
 
@@ -33,6 +35,7 @@ class Asked:
         cell: The notebook cell that asked; its earlier turn on the way to the head is replaced.
         streamed: Whether the server is asked to stream.
         system: The system message in place of the session's.
+        tools: The tools that the model may call, by their names.
         context: What to do where the conversation does not fit: fail, or leave the oldest turns out.
     """
 
@@ -42,7 +45,20 @@ class Asked:
     cell: str | None = None
     streamed: bool = True
     system: str | None = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
     context: Context = "error"
+
+
+class Step(NamedTuple):
+    """One request of a turn whose answer asked for tools.
+
+    Attributes:
+        completion: The answer.
+        runs: The calls that it asked for.
+    """
+
+    completion: Completion
+    runs: Sequence[ToolRun]
 
 
 class Turn:
@@ -59,6 +75,8 @@ class Turn:
         left_out: The turns that its request did without, to fit the model's context; ``None`` for none.
         notice: One line about what goes on while no text comes: a retry, a download.
         remarks: What is to be said below the answer: that a field of the request was refused, and what was sent instead.
+        steps: The requests so far whose answers asked for tools, with the calls.
+        settled_pieces: How many of the pieces belong to those.
         rate_limits: What the server said about its limits when it began to answer; ``None`` where it said nothing.
         created: When it was asked, in seconds since 1970.
         sent: When its request was sent, which those asked before it may have delayed, in the same seconds; ``None`` before.
@@ -80,6 +98,8 @@ class Turn:
         self.notice = ""
         self.remarks: list[str] = []
         self._remarked = 0
+        self.steps: list[Step] = []
+        self.settled_pieces = 0
         self.rate_limits: RateLimits | None = None
         self.left_out: LeftOut | None = None
         self.sent: float | None = None
@@ -88,6 +108,7 @@ class Turn:
         self.pieces: Feed[Piece] = Feed()
         self._settled: Feed[None] = Feed()
         self._accumulator = Accumulator()
+        self._came = False
         self._endpoint: Endpoint | None = None
         self._final: Completion | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -97,8 +118,8 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """The text of the answer so far."""
-        return self._accumulator.text()
+        """The text of the answer so far; where tools were called, of all of the turn's answers."""
+        return "\n\n".join(filter(None, [*(step.completion.text for step in self.steps), self._accumulator.text()]))
 
     @property
     def reasoning(self) -> str:
@@ -110,9 +131,22 @@ class Turn:
         """What has come so far, also after a failure; ``None`` before anything came."""
         if self._final is not None:
             return self._final
-        if self._endpoint is None or not self._accumulator.started:
+        *earlier, last = [*(step.completion for step in self.steps), self.fresh]
+        if last is None and earlier:
+            last = earlier.pop()
+        return last and last.after(earlier)
+
+    @property
+    def fresh(self) -> Completion | None:
+        """What has come of the request that is on its way, or was the last; ``None`` before anything came."""
+        if self._endpoint is None or not (self._accumulator.started or (self._came and self.status == "done")):
             return None
         return Completion(self._accumulator.completion(), self._endpoint, rate_limits=self.rate_limits)
+
+    @property
+    def calls(self) -> list[ToolRun]:
+        """The calls of tools that the model has asked for so far."""
+        return [run for step in self.steps for run in step.runs]
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -259,19 +293,26 @@ class Turn:
 
     def add(self, accumulated: Accumulator, pieces: list[Piece]) -> None:
         """Take over what one read held."""
-        self._accumulator = accumulated
+        self._accumulator, self._came = accumulated, True
         if pieces:
             if self.first_text is None:
                 self.first_text = time.time()
             self.pieces.extend(pieces)
+
+    def step(self, step: Step) -> None:
+        """Note that the model waits for tools; what comes next is its next answer."""
+        self.steps.append(step)
+        self._accumulator, self._came = Accumulator(), False
+        if step.completion.text:  # what is read as it comes keeps the answers apart
+            self.pieces.extend([Piece(0, "text", "\n\n")])
+        self.settled_pieces = len(self.pieces)
 
     def end(self, status: Literal["done", "cancelled", "failed"], error: NbchatError | None = None) -> None:
         """Fix how the turn ended; readers are told by :meth:`settle`."""
         self.status = status
         self.error = error
         self.ended = time.time()
-        if self._endpoint is not None and (status == "done" or self._accumulator.started):
-            self._final = Completion(self._accumulator.completion(), self._endpoint, rate_limits=self.rate_limits)
+        self._final = self.completion
 
     def settle(self) -> None:
         """Let everybody who waits go on."""

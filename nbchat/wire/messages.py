@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from nbchat.wire.values import Value, many, maybe, one
@@ -19,6 +19,7 @@ __all__ = [
     "Usage",
     "content_text",
     "reasoning_text",
+    "total",
 ]
 
 # Under which names servers send reasoning text: DeepSeek, vLLM and llama.cpp the first; OpenRouter, Ollama and newer
@@ -147,6 +148,18 @@ class Usage(Value):
     total_tokens: int
     prompt_tokens_details: Any
     completion_tokens_details: Any
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """Return the tokens of several requests together.
+
+    Example:
+        >>> total([Usage({"total_tokens": 3}), Usage({"total_tokens": 4})]).total_tokens
+        7
+    """
+    counted = list(usages)
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    return Usage({name: sum(usage.get(name) or 0 for usage in counted) for name in names})
 
 
 class ChatCompletion(Value):

@@ -1,0 +1,218 @@
+"""The tools that one turn may call, and the calls: from the model's asking for one to its result."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any, Literal
+
+from nbchat.client import portal
+from nbchat.errors import ConfigurationError
+from nbchat.tools.arguments import read_arguments
+from nbchat.tools.calling import Outcome, call, needs_approval
+from nbchat.tools.misfits import Misfit
+from nbchat.tools.results import ToParts
+from nbchat.tools.tool import Tool
+from nbchat.wire.messages import ToolCall
+
+__all__ = ["Approve", "CallStatus", "ToolRun", "Toolbox", "calling_session"]
+
+CallStatus = Literal["pending", "asking", "running", "done", "failed", "refused", "cancelled"]
+# Whether a person is asked before a tool is called with these arguments: always, never, or as a function says.
+Approve = bool | Callable[[str, dict[str, Any]], bool]
+
+# In a tool: the session whose turn called it.
+calling_session: ContextVar[object] = ContextVar("calling_session", default=None)
+
+
+class ToolRun:
+    """One call that a model asks for.
+
+    Attributes:
+        id: The call's identifier, as the model's message has it.
+        name: The tool's name.
+        arguments: What the model wrote as its arguments.
+        status: ``pending`` (nobody has begun, or the caller of the session answers), ``asking`` (a person is asked),
+            ``running``, ``done``, ``failed``, ``refused`` or ``cancelled``.
+        outcome: What came of it; ``None`` before.
+
+    Example:
+        >>> chat.turn.calls[0].outcome.value  # doctest: +SKIP
+    """
+
+    def __init__(self, asked: ToolCall) -> None:
+        self.id = asked.id
+        named = asked.custom or asked.function
+        self.name = named.name
+        self.arguments = asked.custom.input if asked.custom else asked.function.arguments
+        self.custom = asked.custom is not None
+        self.status: CallStatus = "pending"
+        self.outcome: Outcome | None = None
+        self.begun: float | None = None
+        self._allowed: asyncio.Future[str | None] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether there is a result to tell the model."""
+        return self.outcome is not None
+
+    def approve(self) -> None:
+        """Let it run, if a person is asked. Answering twice is answering once."""
+        portal.call_soon(self._answer, None)
+
+    def refuse(self, reason: str = "") -> None:
+        """Do not let it run; the model is told so, and why."""
+        portal.call_soon(self._answer, reason)
+
+    def _answer(self, refusal: str | None) -> None:
+        if self._allowed is not None and not self._allowed.done():
+            self._allowed.set_result(refusal)
+
+    async def asked_of_a_person(self) -> str | None:
+        """Wait until a person has answered: ``None`` for yes, else why not."""
+        self._allowed = asyncio.get_running_loop().create_future()
+        return await self._allowed
+
+    def end(self, status: CallStatus, outcome: Outcome) -> None:
+        """Note what came of it."""
+        self.status, self.outcome = status, outcome
+
+    def message(self) -> dict[str, Any]:
+        """Return its result as the message that the next request carries."""
+        text = self.outcome.text if self.outcome else ""
+        return {"role": "tool", "tool_call_id": self.id, "content": text}
+
+    def __repr__(self) -> str:
+        return f"<ToolRun {self.name} {self.status}>"
+
+
+class Toolbox:
+    """The tools of one turn.
+
+    Args:
+        tools: The tools, by their names.
+        approve: Whether a person is asked first, beside what each tool says itself.
+        attended: Whether there is anybody to be asked.
+        told: Called whenever the status of a call has changed, on the I/O thread.
+        owner: Whose turn it is, for a tool that would ask it.
+        to_parts: Turns a result into content parts.
+    """
+
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        *,
+        approve: Approve = False,
+        attended: Callable[[], bool] = lambda: False,
+        told: Callable[[ToolRun], object] = lambda _: None,
+        owner: object = None,
+        to_parts: ToParts | None = None,
+    ) -> None:
+        self._tools = {name: _guarded(tool, approve) for name, tool in tools.items()}
+        self._attended = attended
+        self._told = told
+        self._owner = owner
+        self._to_parts = to_parts
+
+    def offer(self, fields: Mapping[str, Any], rounds: int, most: int) -> dict[str, Any]:
+        """Return what a turn's request says of tools, after so many rounds of calls.
+
+        A choice that forces a call holds for the first request: held on, the model could never answer. After the last
+        round it is asked to answer without tools; they stay in the request, for servers refuse calls of what is not offered.
+
+        Args:
+            fields: The request fields that were asked with.
+            rounds: How many rounds of calls there were.
+            most: How many there may be.
+
+        Raises:
+            ConfigurationError: The tool that is to be called is none of them.
+        """
+        offered: dict[str, Any] = {}
+        if self._tools:
+            offered["tools"] = [tool.to_dict() for tool in self._tools.values()]
+        choice = fields.get("tool_choice")
+        if rounds and rounds >= most:
+            choice = "none"
+        elif rounds and choice != "none":
+            choice = choice and "auto"
+        elif isinstance(choice, str) and choice not in ("none", "auto", "required"):
+            if self._tools and choice not in self._tools:
+                raise ConfigurationError(f"There is no tool {choice!r}: they are {', '.join(self._tools)}.")
+            choice = {"type": "function", "function": {"name": choice}}
+        return {**offered, "tool_choice": choice} if choice else offered
+
+    def answers(self, run: ToolRun) -> bool:
+        """Whether a call is answered here: neither by the caller of the session, nor in a form that is no function's."""
+        known = self._tools.get(run.name)
+        return not run.custom and (known is None or not known.declared)
+
+    async def perform(self, runs: Sequence[ToolRun]) -> None:
+        """Run the calls that are answered here, side by side, and wait for all.
+
+        Raises:
+            asyncio.CancelledError: The turn was stopped; what was not over is marked so.
+        """
+        mine = [run for run in runs if self.answers(run)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for run in mine:
+                    group.create_task(self._perform(run))
+        finally:
+            for run in mine:
+                if not run.over:
+                    run.status = "cancelled"
+                    self._told(run)
+
+    async def _perform(self, run: ToolRun) -> None:
+        calling_session.set(self._owner)
+        tool = self._tools.get(run.name)
+        if tool is None:
+            known = ", ".join(self._tools) or "none"
+            self._end(run, "failed", f"There is no tool {run.name!r}. The tools are: {known}.")
+            return
+        refusal = await self._refusal(run, tool)
+        if refusal is not None:
+            self._end(run, "refused", refusal)
+            return
+        run.begun = time.time()
+        self._tell(run, "running")
+        outcome = await call(tool, run.arguments, to_parts=self._to_parts)
+        run.end("failed" if outcome.error else "done", outcome)
+        self._told(run)
+
+    async def _refusal(self, run: ToolRun, tool: Tool) -> str | None:
+        """Ask a person, where that is wanted; return what the model is told if it may not be called."""
+        try:
+            arguments = read_arguments(run.arguments)
+        except Misfit:
+            return None  # it is not called: the call itself says why
+        if not await needs_approval(tool, arguments):
+            return None
+        if not self._attended():
+            return f"{run.name} was not called: it needs a person's approval, and nobody is there to give it."
+        self._tell(run, "asking")
+        reason = await run.asked_of_a_person()
+        if reason is None:
+            return None
+        return f"{run.name} was not called: the user did not allow it{f' ({reason})' if reason else ''}."
+
+    def _end(self, run: ToolRun, status: CallStatus, text: str) -> None:
+        run.end(status, Outcome(text, error=True))
+        self._told(run)
+
+    def _tell(self, run: ToolRun, status: CallStatus) -> None:
+        run.status = status
+        self._told(run)
+
+
+def _guarded(tool: Tool, approve: Approve) -> Tool:
+    """Return a tool that asks first where it says so itself, and where *approve* does."""
+    if approve is False or tool.approve is True:
+        return tool
+    if approve is True:
+        return replace(tool, approve=True)
+    return replace(tool, approve=lambda arguments: tool.needs_approval(arguments) or approve(tool.name, arguments))

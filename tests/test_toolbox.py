@@ -1,0 +1,384 @@
+"""Tools in a session: the model asks for calls, gets their results, and answers; whatever the tools do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+import pytest
+from scripted import PATIENCE, ScriptedServer, chunk
+
+from nbchat.errors import ConfigurationError, NbchatError, ServerError, TurnCancelled
+from nbchat.session.events import Event, ToolChanged
+from nbchat.session.session import Session
+from nbchat.tools.tool import tool
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def calls(*asked: tuple[str, str, str]) -> dict[str, Any]:
+    """Make the piece of an answer that asks for calls: each an identifier, a name and the arguments."""
+    return chunk(
+        tool_calls=[
+            {"index": number, "id": made, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for number, (made, name, arguments) in enumerate(asked)
+        ]
+    )
+
+
+@pytest.fixture
+def ask_for(server: ScriptedServer) -> Any:
+    """Have the model ask for calls, and say whether that is how its answer ends."""
+
+    def script(*asked: tuple[str, str, str], finish: str = "tool_calls", text: str | None = None) -> None:
+        server.stream(*([chunk(text)] if text else []), calls(*asked), chunk(finish=finish))
+
+    return script
+
+
+@pytest.fixture
+def chat(server: ScriptedServer) -> Session:
+    return Session("m", base_url=server.url, tools=[add])
+
+
+def results(server: ScriptedServer, request: int = -1) -> list[str]:
+    """The results of tools in a request."""
+    return [m["content"] for m in server.requests[request].json["messages"] if m["role"] == "tool"]
+
+
+def still_answers(chat: Session, server: ScriptedServer) -> bool:
+    """Whether the next question is answered; every request is held against the official schema by the server."""
+    server.answer("Fine.")
+    return chat.send("How are you?").text == "Fine."
+
+
+def test_three_rounds_of_calls_side_by_side(chat: Session, server: ScriptedServer, ask_for: Any):
+    """Calls of one answer run at once, their results stand in the order of the calls, and usage is that of all requests."""
+    together = threading.Barrier(2, timeout=PATIENCE)
+
+    @chat.tool
+    def meet(place: str) -> str:
+        """Meet somebody: comes back when two have come."""
+        together.wait()
+        return f"met at {place}"
+
+    for number in range(3):
+        ask_for((f"a{number}", "meet", '{"place": "here"}'), (f"b{number}", "meet", '{"place": "there"}'))
+    server.answer("Done.")
+    turn = chat.stream("Meet three times.")
+    assert turn.result(PATIENCE).text == "Done."
+    assert results(server) == ["met at here", "met at there"] * 3
+    assert [run.status for run in turn.calls] == ["done"] * 6
+    assert turn.result().usage.total_tokens == 10  # the only counted answer
+    assert [m["role"] for m in chat.messages] == ["user", *["assistant", "tool", "tool"] * 3, "assistant"]
+    assert still_answers(chat, server)
+
+
+def test_usage_is_that_of_all_requests(chat: Session, server: ScriptedServer):
+    """What a turn with tools used is the sum over its requests, for the completion and for the session."""
+    usage = {"usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}}
+    server.stream(calls(("c", "add", '{"a": 1, "b": 2}')), {**chunk(finish="tool_calls"), **usage})
+    server.answer("3")
+    completion = chat.send("1 + 2?")
+    assert completion.usage.total_tokens == 16 == chat.usage.total_tokens
+    assert completion.earlier[0].usage.total_tokens == 6
+
+
+def test_calls_interleaved_by_index(chat: Session, server: ScriptedServer):
+    """Two calls whose pieces come in turns are put together by their index."""
+    server.stream(
+        calls(("x", "add", '{"a": 1,'), ("y", "add", '{"a": 10')),
+        chunk(tool_calls=[{"index": 1, "function": {"arguments": ', "b": 20}'}}]),
+        chunk(tool_calls=[{"index": 0, "function": {"arguments": '"b": 2}'}}]),
+        chunk(finish="tool_calls"),
+    )
+    server.answer("3 and 30")
+    assert chat.send("?").text == "3 and 30"
+    assert results(server) == ["3", "30"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("c", "add", '{"a": 1,'), "add was not called, because of its arguments"),
+        (("c", "add", '{"a": "one", "b": 2}'), "add was not called, because of its arguments"),
+        (("c", "subtract", "{}"), "There is no tool 'subtract'. The tools are: add"),
+    ],
+)
+def test_a_call_that_can_not_be_made(
+    chat: Session, server: ScriptedServer, ask_for: Any, asked: tuple[str, str, str], said: str
+):
+    """A call with broken JSON, with wrong arguments or of an unknown tool becomes a result that tells the model why."""
+    ask_for(asked)
+    server.answer("I see.")
+    turn = chat.stream("?")
+    assert turn.result(PATIENCE).text == "I see."
+    assert results(server)[0].startswith(said)
+    assert turn.calls[0].status == "failed"
+    assert still_answers(chat, server)
+
+
+def boom() -> None:
+    """Fail."""
+    raise ValueError("no such city")
+
+
+def leave() -> None:
+    """Leave."""
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(("does", "said"), [(boom, "ValueError: no such city"), (leave, "SystemExit: 3")])
+def test_a_tool_that_fails(chat: Session, server: ScriptedServer, ask_for: Any, does: Any, said: str):
+    """What a tool raises, exit() too, is a result that the model sees, and the person sees where it was raised."""
+    chat.tool(does)
+    ask_for(("c", does.__name__, "{}"))
+    server.answer("Sorry.")
+    turn = chat.stream("?")
+    assert turn.result(PATIENCE).text == "Sorry."
+    assert results(server) == [said]
+    assert does.__name__ in turn.calls[0].outcome.traceback
+    assert still_answers(chat, server)
+
+
+def test_a_tool_that_hangs(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A tool that takes longer than it may is stopped, and the model is told."""
+    stuck = threading.Event()
+
+    @chat.tool(timeout=0.2)
+    def hang() -> None:
+        """Hang."""
+        stuck.wait()
+
+    ask_for(("c", "hang", ""))
+    server.answer("Never mind.")
+    assert chat.send("?").text == "Never mind."
+    assert results(server)[0].startswith("TimeoutError: hang was stopped")
+    stuck.set()
+
+
+def test_stopping_while_tools_run(chat: Session, server: ScriptedServer, ask_for: Any):
+    """Stop ends a turn in the middle of its calls: what is over is kept, what is not is no part of the next request."""
+    begun, stuck, added = threading.Event(), threading.Event(), threading.Event()
+    chat.subscribe(lambda event: isinstance(event, ToolChanged) and event.run.status == "done" and added.set())
+
+    @chat.tool
+    async def slow() -> None:
+        """Wait."""
+        begun.set()
+        await asyncio.to_thread(stuck.wait, PATIENCE)
+
+    ask_for(("quick", "add", '{"a": 1, "b": 1}'), ("slow", "slow", "{}"))
+    turn = chat.stream("?")
+    assert begun.wait(PATIENCE)
+    assert added.wait(PATIENCE)
+    chat.stop()
+    with pytest.raises(TurnCancelled):
+        turn.result(PATIENCE)
+    stuck.set()
+    assert [run.status for run in turn.calls] == ["done", "cancelled"]
+    assert still_answers(chat, server)
+    sent = server.requests[-1].json["messages"]
+    assert [call["id"] for call in sent[1]["tool_calls"]] == ["quick"]
+    assert sent[2]["content"] == "2"
+
+
+def test_the_limit_on_rounds(server: ScriptedServer, ask_for: Any):
+    """After the last round the model is asked to answer without tools, which are still offered."""
+    chat = Session("m", base_url=server.url, tools=[add], tool_rounds=2, tool_choice="required")
+    for number in range(2):
+        ask_for((f"c{number}", "add", '{"a": 1, "b": 1}'))
+    server.answer("Two.")
+    assert chat.send("?").text == "Two."
+    assert [request.json["tool_choice"] for request in server.requests] == ["required", "auto", "none"]
+    assert all(request.json["tools"][0]["function"]["name"] == "add" for request in server.requests)
+
+
+def test_a_choice_of_one_tool(server: ScriptedServer, ask_for: Any):
+    """A tool is named by its name alone; one that is not there is said before anything is sent."""
+    chat = Session("m", base_url=server.url, tools=[add])
+    ask_for(("c", "add", '{"a": 1, "b": 1}'))
+    server.answer("2")
+    chat.send("?", tool_choice="add")
+    assert server.requests[0].json["tool_choice"] == {"type": "function", "function": {"name": "add"}}
+    with pytest.raises(ConfigurationError, match="There is no tool 'sub': they are add"):
+        chat.send("?", tool_choice="sub")
+    assert len(server.requests) == 2
+
+
+def test_a_call_that_was_cut_off_is_never_run(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A call that max_tokens cut off is kept for show, and neither run nor sent."""
+    ask_for(("c", "add", '{"a": 1'), finish="length", text="Let me add.")
+    completion = chat.send("?")
+    assert completion.tool_calls[0].function.arguments == '{"a": 1'
+    assert not chat.turn.calls
+    assert still_answers(chat, server)
+    assert "tool_calls" not in server.requests[-1].json["messages"][1]
+
+
+def test_the_server_fails_after_a_round(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A turn that fails after its tools have run keeps what they did, and says what failed."""
+    chat.client.http.max_retries = 0
+    ask_for(("c", "add", '{"a": 1, "b": 1}'))
+    server.error(500, {"error": {"message": "oh"}})
+    with pytest.raises(ServerError):
+        chat.send("?")
+    assert [m["role"] for m in chat.messages] == ["user", "assistant", "tool"]
+    assert chat.turn.completion.tool_calls[0].id == "c"
+    assert still_answers(chat, server)
+
+
+def test_a_tool_that_asks_its_own_session(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A tool that would wait for the session that waits for it is told what to do instead."""
+
+    @chat.tool
+    def think() -> str:
+        """Think."""
+        return str(chat.send("Hm?"))
+
+    @chat.tool
+    def think_aside() -> str:
+        """Think, in another session."""
+        return str(chat.fork().send("Hm?"))
+
+    ask_for(("c", "think", "{}"))
+    server.answer("Odd.")
+    chat.send("?")
+    assert "chat.fork()" in results(server)[0]
+    ask_for(("d", "think_aside", "{}"))
+    server.answer("Hm.")
+    server.answer("Better.")
+    assert chat.send("?").text == "Better."
+    assert results(server)[-1] == "Hm."
+
+
+def test_a_tool_that_returns_far_too_much(chat: Session, server: ScriptedServer, ask_for: Any):
+    """Of a result of 50 MB the model gets a beginning that says so; the person has all of it."""
+
+    @chat.tool
+    def flood() -> str:
+        """Return a lot."""
+        return "water " * 8_000_000
+
+    ask_for(("c", "flood", "{}"))
+    server.answer("Enough.")
+    turn = chat.stream("?")
+    assert turn.result(PATIENCE).text == "Enough."
+    assert len(server.requests[-1].body) < 100_000
+    assert turn.calls[0].outcome.trimmed
+    assert len(turn.calls[0].outcome.value) == 48_000_000
+
+
+def test_approval(server: ScriptedServer, ask_for: Any):
+    """What needs approval waits for a person's word, and the model is told of a refusal."""
+    chat = Session("m", base_url=server.url)
+
+    @chat.tool(approve=True)
+    def delete(path: str) -> str:
+        """Delete a file."""
+        return f"{path} is gone"
+
+    asked: list[str] = []
+
+    def answer(event: Event) -> None:
+        if isinstance(event, ToolChanged) and event.run.status == "asking":
+            asked.append(event.run.arguments)
+            event.run.approve() if "a.txt" in event.run.arguments else event.run.refuse("keep it")
+
+    leave = chat.attend()
+    chat.subscribe(answer)
+    ask_for(("c", "delete", '{"path": "a.txt"}'), ("d", "delete", '{"path": "b.txt"}'))
+    server.answer("One is gone.")
+    turn = chat.stream("?")
+    turn.result(PATIENCE)
+    assert sorted(asked) == ['{"path": "a.txt"}', '{"path": "b.txt"}']
+    assert results(server) == ["a.txt is gone", "delete was not called: the user did not allow it (keep it)."]
+    assert [run.status for run in turn.calls] == ["done", "refused"]
+    leave()
+    ask_for(("e", "delete", '{"path": "c.txt"}'))
+    server.answer("Well.")
+    chat.send("?")
+    assert results(server)[-1] == "delete was not called: it needs a person's approval, and nobody is there to give it."
+    assert len(asked) == 2
+
+
+def test_a_session_that_asks_before_some_calls(server: ScriptedServer, ask_for: Any):
+    """A session's own rule asks for the calls that it means, and a rule that fails asks."""
+
+    def rule(name: str, arguments: dict[str, Any]) -> bool:
+        return 10 / arguments["a"] > 5
+
+    chat = Session("m", base_url=server.url, tools=[add], approve=rule)
+    ask_for(("c", "add", '{"a": 5, "b": 1}'), ("d", "add", '{"a": 1, "b": 1}'), ("e", "add", '{"a": 0, "b": 1}'))
+    server.answer("Well.")
+    turn = chat.stream("?")
+    turn.result(PATIENCE)
+    assert [run.status for run in turn.calls] == ["done", "refused", "refused"]
+
+
+def test_a_tool_that_is_declared_only(server: ScriptedServer, ask_for: Any):
+    """A dict in the API's form is offered, and its calls are answered by whoever asked, in any order."""
+    weather = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    chat = Session("m", base_url=server.url, tools=[weather, add])
+    ask_for(("c", "weather", "{}"), ("d", "add", '{"a": 1, "b": 1}'), ("e", "weather", "{}"))
+    completion = chat.send("?")
+    assert [call.id for call in completion.tool_calls] == ["c", "d", "e"]
+    assert chat.submit("e", {"sky": "blue"}) is None
+    with pytest.raises(ConfigurationError, match="waits for no call 'e'"):
+        chat.submit("e", "again")
+    server.answer("Blue.")
+    turn = chat.submit("c", "grey")
+    assert turn is not None
+    assert turn.result(PATIENCE).text == "Blue."
+    assert results(server) == ["2", '{"sky":"blue"}', "grey"]
+    assert still_answers(chat, server)
+
+
+def test_tools_for_one_turn(chat: Session, server: ScriptedServer):
+    """Tools given with a question take the place of the session's, and none are none."""
+    server.answer("a")
+    server.answer("b")
+    chat.send("?", tools=[])
+    assert "tools" not in server.requests[-1].json
+    chat.send("?", tools=[tool(boom, name="fail")])
+    assert [offered["function"]["name"] for offered in server.requests[-1].json["tools"]] == ["fail"]
+
+
+def test_texts_between_calls_are_read_apart(chat: Session, server: ScriptedServer, ask_for: Any):
+    """Whoever reads a turn as it comes gets the text of every answer, with a blank line between them."""
+    ask_for(("c", "add", '{"a": 1, "b": 1}'), text="Let me see.")
+    server.answer("It is 2.")
+    turn = chat.stream("?")
+    assert "".join(turn) == "Let me see.\n\nIt is 2." == turn.text
+    assert turn.result().text == "It is 2."
+
+
+def test_what_can_not_be_a_tool(server: ScriptedServer):
+    """What can't be a tool is said when it is given, before anything is asked."""
+    with pytest.raises(NbchatError, match="can't be a tool"):
+        Session("m", base_url=server.url, tools=[3])
+
+
+def test_a_cell_that_is_run_again_offers_the_new_function(chat: Session, server: ScriptedServer):
+    """A tool that is made anew under its name takes the old one's place, and stays a function."""
+
+    def make(version: int) -> Any:
+        @chat.tool
+        def version_of() -> int:
+            """Say which version this is."""
+            return version
+
+        return version_of
+
+    assert make(1)() == 1
+    make(2)
+    server.stream(calls(("c", "version_of", json.dumps({}))), chunk(finish="tool_calls"))
+    server.answer("2")
+    chat.send("?")
+    assert results(server) == ["2"]
+    assert len(chat.tools) == 2
