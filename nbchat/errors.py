@@ -21,7 +21,9 @@
     ├── ProtocolError            the answer is not what the API says it is
     ├── TruncatedError           the answer ended before it was complete
     ├── EmptyAnswerError         the answer ended before it began
-    ├── AnswerFormatError        the answer is whole, and not in the form that was asked for
+    ├── AnswerFormatError        the answer is not in the form that was asked for
+    │   ├── RefusedError               the model declined to answer
+    │   └── CutOffError                it is not whole
     └── TurnCancelled            the turn was stopped by somebody
 
 What ``.kind`` is tells where an error was met: ``"status"`` in place of an answer, ``"api_error"`` inside one that had begun
@@ -46,6 +48,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "ContextLengthError",
+    "CutOffError",
     "EmptyAnswerError",
     "Kind",
     "NbchatError",
@@ -56,6 +59,7 @@ __all__ = [
     "ProtocolError",
     "QuotaError",
     "RateLimitError",
+    "RefusedError",
     "ServerError",
     "TruncatedError",
     "TurnCancelled",
@@ -246,7 +250,7 @@ class EmptyAnswerError(NbchatError):
 
 
 class AnswerFormatError(NbchatError):
-    """The answer is whole, and not in the form that was asked for.
+    """The answer is not in the form that was asked for.
 
     Args:
         message: As for every error; it says what does not fit, so that the model can mend it.
@@ -259,6 +263,14 @@ class AnswerFormatError(NbchatError):
     def __init__(self, message: str, *, text: str = "", **details: Any) -> None:
         super().__init__(message, **details)
         self.text = text
+
+
+class RefusedError(AnswerFormatError):
+    """The model declined to answer in the form that was asked for, and said so."""
+
+
+class CutOffError(AnswerFormatError):
+    """The answer was ended before it had the form that was asked for."""
 
 
 class TurnCancelled(NbchatError):

@@ -7,9 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from nbchat.client.endpoint import Endpoint
+from nbchat.errors import AnswerFormatError, ProtocolError
 from nbchat.session.code import code_blocks
 from nbchat.session.markdown import safe_markdown
 from nbchat.session.pricing import price
+from nbchat.session.records import frame, records
+from nbchat.tools.structured import Format
+from nbchat.wire.decode import read_json
 from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import ChatCompletion, Choice, Message, ToolCall, Usage, content_text, total
 
@@ -25,6 +29,7 @@ class Completion:
         choice: Which of its choices is the reply.
         rate_limits: What the answer's headers told of the server's limits.
         earlier: The answers of the same turn before this one, which asked for tools.
+        form: The form that it was asked for in.
 
     Attributes:
         rate_limits: What the server said about its limits with this answer (``.requests``, ``.tokens``); ``None`` where it
@@ -45,16 +50,20 @@ class Completion:
         *,
         rate_limits: RateLimits | None = None,
         earlier: Sequence[Completion] = (),
+        form: Format | None = None,
     ) -> None:
         self.answer = answer
         self._endpoint = endpoint
         self._index = choice
         self.rate_limits = rate_limits
         self.earlier = tuple(earlier)
+        self._form = form
 
     def after(self, earlier: Sequence[Completion]) -> Completion:
         """Return the same reply as the last of several."""
-        return Completion(self.answer, self._endpoint, self._index, rate_limits=self.rate_limits, earlier=earlier)
+        return Completion(
+            self.answer, self._endpoint, self._index, rate_limits=self.rate_limits, earlier=earlier, form=self._form
+        )
 
     @property
     def choices(self) -> list[Choice]:
@@ -103,14 +112,27 @@ class Completion:
 
     @cached_property
     def parsed(self) -> Any:
-        """The answer as the JSON value that it is, or ``None`` where it is none."""
-        from nbchat.errors import ProtocolError
-        from nbchat.wire.decode import read_json
-
+        """The value that the answer is: of the type that was asked for, else decoded JSON; ``None`` where it is none."""
         try:
+            if self._form is not None:
+                return self._form.parse(self.text)
             return read_json(self.text.encode("utf-8", "replace"))
-        except ProtocolError:
+        except (AnswerFormatError, ProtocolError):
             return None
+
+    def to_dataframe(self) -> Any:
+        """Return the records that the answer is, as a pandas DataFrame.
+
+        A list of records becomes a row each; so does the one list within an object; a single record becomes one row.
+
+        Raises:
+            AnswerFormatError: The answer holds no records.
+            ConfigurationError: pandas is not installed.
+
+        Example:
+            >>> chat.send("Three cities, please.", response_format=list[City]).to_dataframe()  # doctest: +SKIP
+        """
+        return frame(records(self.parsed, self.text))
 
     @cached_property
     def code(self) -> list[str]:

@@ -76,6 +76,12 @@ class Growth:
         self._conversation.head = self.tip
         return True
 
+    def set_aside(self, completion: Completion) -> None:
+        """Add an answer that another one will take the place of: it stays in the tree, as that one's sibling."""
+        self.answer(completion)
+        parent = self._conversation.nodes[self.tip or ""].parent
+        self.tip = self._conversation.head = parent
+
     def results(self, runs: Sequence[ToolRun]) -> None:
         """Add what tools gave, in the order of the calls; what is not over is not among it."""
         for run in runs:

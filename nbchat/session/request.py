@@ -45,6 +45,7 @@ class Request:
         endpoint: The server that is asked.
         receiver: Who gets it, for what only they get back.
         offered: What it says of tools.
+        after: Messages of this request alone, which follow the question.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Request:
         endpoint: Endpoint,
         receiver: Receiver,
         offered: Mapping[str, Any] = MappingProxyType({}),
+        after: Sequence[dict[str, Any]] = (),
     ) -> None:
         self._offered = offered
+        self._after = after
         self._asked = asked
         self._system = system
         self._model = model
@@ -90,6 +93,7 @@ class Request:
         messages = request_of(self._window.without(self._cut), self._system, self._receiver)
         if self._asked.question is not None:
             messages.append(plain(self._asked.question))
+        messages += self._after
         streamed = {"stream": True, "stream_options": {"include_usage": True}} if self._asked.streamed else {}
         return {**parameters, "messages": messages, **streamed, **extra}
 

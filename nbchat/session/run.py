@@ -16,7 +16,15 @@ from nbchat.client.client import Client
 from nbchat.client.endpoint import Endpoint, route
 from nbchat.client.http import Options
 from nbchat.client.refusals import Adjusted
-from nbchat.errors import ConfigurationError, ContextLengthError, EmptyAnswerError, NbchatError
+from nbchat.errors import (
+    AnswerFormatError,
+    ConfigurationError,
+    ContextLengthError,
+    CutOffError,
+    EmptyAnswerError,
+    NbchatError,
+    RefusedError,
+)
 from nbchat.session.completion import Completion
 from nbchat.session.conversation import Conversation
 from nbchat.session.events import (
@@ -32,6 +40,7 @@ from nbchat.session.events import (
 from nbchat.session.growth import Growth
 from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
+from nbchat.session.forms import REMARK, check, mending
 from nbchat.session.toolbox import Approve, Toolbox, ToolRun
 from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
@@ -134,6 +143,7 @@ class Runner:
             turn.started(endpoint)
             self._events.emit(TurnStarted(turn))
             toolbox = self._toolbox(turn)
+            after: list[dict[str, Any]] = []
             while True:
                 with self._lock:
                     path = self._conversation.path(growth.tip)
@@ -146,10 +156,15 @@ class Runner:
                     endpoint=endpoint,
                     receiver=receiver,
                     offered=toolbox.offer(turn.asked.parameters, len(turn.steps), self._host.tool_rounds),
+                    after=after,
                 )
                 await self._ask(turn, client, request)
-                if not await self._call(turn, growth, toolbox):
+                if await self._call(turn, growth, toolbox):
+                    continue
+                again = self._mend(turn, growth, mended=bool(after))
+                if not again:
                     break
+                after = again
             turn.end("done")
         except asyncio.CancelledError:
             turn.end("cancelled")
@@ -223,6 +238,29 @@ class Runner:
             self._add(turn, accumulator, [chunk_of_completion(answer.to_dict())])
         if not accumulator.completion().choices:
             raise EmptyAnswerError("The server gave no answer.", hint="Try again.")
+
+    def _mend(self, turn: Turn, growth: Growth, *, mended: bool) -> list[dict[str, Any]]:
+        """Set an answer aside that has not the form that was asked for; return what asks for it once more.
+
+        Raises:
+            AnswerFormatError: It was asked for once more already, refused, or cut off: asking again would not help.
+        """
+        answer, form = turn.fresh, turn.asked.form
+        if answer is None or form is None:
+            return []
+        try:
+            check(answer, form)
+        except (RefusedError, CutOffError):
+            raise
+        except AnswerFormatError as problem:
+            if mended:
+                raise
+            with self._lock:
+                growth.set_aside(answer)
+            turn.step(Step(answer))
+            turn.remarks.append(REMARK)
+            return mending(answer, form, problem)
+        return []
 
     def _parent_of(self, asked: Asked) -> str | None:
         if not isinstance(asked.parent, EllipsisType):

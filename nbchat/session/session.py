@@ -33,6 +33,7 @@ from nbchat.session.run import Runner, receiver_of
 from nbchat.session.toolbox import Approve, calling_session
 from nbchat.session.turn import Asked, Turn
 from nbchat.tools.results import report
+from nbchat.tools.structured import Format, format_of
 from nbchat.tools.tool import as_tool, by_name, tool
 from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import Usage, total
@@ -117,7 +118,8 @@ class Session:
         Args:
             prompt: The question: text, a list of content parts, or a whole message.
             tools: The tools for this turn, in place of the session's.
-            **overrides: Request fields for this turn only.
+            **overrides: Request fields for this turn only. ``response_format`` may be a type (a dataclass, a ``TypedDict``,
+                ``list[City]`` …): its schema is sent, and the answer is in ``completion.parsed``.
 
         Returns:
             The answer.
@@ -167,10 +169,11 @@ class Session:
                 "A tool can't ask the session that called it, which waits for the tool.",
                 hint="Ask another one: chat.fork().send(…).",
             )
-        parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides or {})}
+        overrides, form = _formed(overrides or {}, self.parameters.response_format)
+        parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides)}
         fields = {name: value for name, value in parameters.items() if value is not None}
         offered = by_name(self.tools if tools is None else tools)
-        turn = Turn(Asked(question, fields, parent, cell, streamed, system, offered, self._context))
+        turn = Turn(Asked(question, fields, parent, cell, streamed, system, offered, form, self._context))
         self._runner.start(turn)
         return turn
 
@@ -592,3 +595,14 @@ class Session:
             return "<Session, not made>"
         name = f"{self.name!r}, " if self.name else ""
         return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
+
+
+def _formed(
+    overrides: Mapping[str, Any], configured: Mapping[str, Any] | None
+) -> tuple[Mapping[str, Any], Format | None]:
+    """Return a turn's request fields with the form of its answer as the API has it, and the form."""
+    wanted = overrides.get("response_format", configured)
+    if wanted is None:
+        return overrides, None
+    form = format_of(wanted)
+    return {**overrides, "response_format": form.to_dict()}, form

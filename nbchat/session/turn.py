@@ -17,6 +17,7 @@ from nbchat.session.completion import Completion
 from nbchat.session.context import Context, LeftOut
 from nbchat.session.conversation import new_id
 from nbchat.session.toolbox import ToolRun
+from nbchat.tools.structured import Format, PartialAnswer
 from nbchat.tools.tool import Tool
 from nbchat.wire.accumulator import Accumulator, Piece
 from nbchat.wire.limits import RateLimits
@@ -36,6 +37,7 @@ class Asked:
         streamed: Whether the server is asked to stream.
         system: The system message in place of the session's.
         tools: The tools that the model may call, by their names.
+        form: The form that the answer is to have.
         context: What to do where the conversation does not fit: fail, or leave the oldest turns out.
     """
 
@@ -46,19 +48,20 @@ class Asked:
     streamed: bool = True
     system: str | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
+    form: Format | None = None
     context: Context = "error"
 
 
 class Step(NamedTuple):
-    """One request of a turn whose answer asked for tools.
+    """One request of a turn that was not its last.
 
     Attributes:
         completion: The answer.
-        runs: The calls that it asked for.
+        runs: The calls that it asked for; none of one that did not have the form that was asked for, and was set aside.
     """
 
     completion: Completion
-    runs: Sequence[ToolRun]
+    runs: Sequence[ToolRun] = ()
 
 
 class Turn:
@@ -75,7 +78,7 @@ class Turn:
         left_out: The turns that its request did without, to fit the model's context; ``None`` for none.
         notice: One line about what goes on while no text comes: a retry, a download.
         remarks: What is to be said below the answer: that a field of the request was refused, and what was sent instead.
-        steps: The requests so far whose answers asked for tools, with the calls.
+        steps: The requests so far whose answers were not the last: they asked for tools, or lacked the form.
         settled_pieces: How many of the pieces belong to those.
         rate_limits: What the server said about its limits when it began to answer; ``None`` where it said nothing.
         created: When it was asked, in seconds since 1970.
@@ -100,6 +103,7 @@ class Turn:
         self._remarked = 0
         self.steps: list[Step] = []
         self.settled_pieces = 0
+        self._partial: PartialAnswer | None = None
         self.rate_limits: RateLimits | None = None
         self.left_out: LeftOut | None = None
         self.sent: float | None = None
@@ -119,7 +123,21 @@ class Turn:
     @property
     def text(self) -> str:
         """The text of the answer so far; where tools were called, of all of the turn's answers."""
-        return "\n\n".join(filter(None, [*(step.completion.text for step in self.steps), self._accumulator.text()]))
+        texts = [step.completion.text for step in self.steps if step.runs]
+        return "\n\n".join(filter(None, [*texts, self._accumulator.text()]))
+
+    @property
+    def partial(self) -> Any:
+        """What an answer in a form says so far, decoded: where the text breaks off, it is closed. ``None`` before.
+
+        It is one object that grows while the answer comes, not checked yet; the whole is ``completion.parsed``.
+        """
+        form = self.asked.form
+        if form is None:
+            return None
+        if self._partial is None:
+            self._partial = form.watch()
+        return self._partial.read(self._accumulator.text())
 
     @property
     def reasoning(self) -> str:
@@ -141,7 +159,8 @@ class Turn:
         """What has come of the request that is on its way, or was the last; ``None`` before anything came."""
         if self._endpoint is None or not (self._accumulator.started or (self._came and self.status == "done")):
             return None
-        return Completion(self._accumulator.completion(), self._endpoint, rate_limits=self.rate_limits)
+        answer = self._accumulator.completion()
+        return Completion(answer, self._endpoint, rate_limits=self.rate_limits, form=self.asked.form)
 
     @property
     def calls(self) -> list[ToolRun]:
@@ -300,9 +319,9 @@ class Turn:
             self.pieces.extend(pieces)
 
     def step(self, step: Step) -> None:
-        """Note that the model waits for tools; what comes next is its next answer."""
+        """Note an answer that is not the last; what comes next is another."""
         self.steps.append(step)
-        self._accumulator, self._came = Accumulator(), False
+        self._accumulator, self._came, self._partial = Accumulator(), False, None
         if step.completion.text:  # what is read as it comes keeps the answers apart
             self.pieces.extend([Piece(0, "text", "\n\n")])
         self.settled_pieces = len(self.pieces)

@@ -1,0 +1,134 @@
+"""Answers in a form that the caller asks for, in a session."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+
+import pytest
+from scripted import PATIENCE, ScriptedServer, chunk
+
+from nbchat.errors import AnswerFormatError, ConfigurationError, CutOffError, RefusedError
+from nbchat.session.session import Session
+
+
+@dataclass
+class City:
+    """A city."""
+
+    name: str
+    people: int
+
+
+@pytest.fixture
+def chat(server: ScriptedServer) -> Session:
+    return Session("m", base_url=server.url)
+
+
+ROME = '{"name": "Rome", "people": 2800000}'
+
+
+def test_an_answer_of_a_type(chat: Session, server: ScriptedServer):
+    """The schema of a type is sent, strict where it can be, and the answer is a value of the type."""
+    server.answer(ROME)
+    assert chat.send("A city.", response_format=City).parsed == City("Rome", 2_800_000)
+    sent = server.requests[0].json["response_format"]
+    assert (sent["type"], sent["json_schema"]["name"], sent["json_schema"]["strict"]) == ("json_schema", "City", True)
+    assert set(sent["json_schema"]["schema"]["properties"]) == {"name", "people"}
+
+
+def test_records_become_a_dataframe(chat: Session, server: ScriptedServer):
+    """A list of a type is asked for as an object, as the API wants it, and comes back as the list, or as a DataFrame."""
+    server.answer('{"items": [' + ROME + ', {"name": "Oslo", "people": 700000}]}')
+    completion = chat.send("Cities.", response_format=list[City])
+    assert completion.parsed == [City("Rome", 2_800_000), City("Oslo", 700_000)]
+    table = completion.to_dataframe()
+    assert table.to_dict("list") == {"name": ["Rome", "Oslo"], "people": [2_800_000, 700_000]}
+
+
+def test_what_holds_no_records(chat: Session, server: ScriptedServer):
+    """An answer without records is no table, and says how to get one."""
+    server.answer("Rome.")
+    with pytest.raises(AnswerFormatError, match=r"There are no records in the answer\. Ask for a list"):
+        chat.send("A city.").to_dataframe()
+
+
+def test_one_repair(chat: Session, server: ScriptedServer):
+    """What does not fit is asked for once more, with what was wrong; that is said, counted, and no part of the history."""
+    server.answer('{"name": "Rome"}')
+    server.answer(ROME)
+    turn = chat.stream("A city.", response_format=City)
+    assert turn.result(PATIENCE).parsed.name == "Rome"
+    bad, wish = server.requests[1].json["messages"][-2:]
+    assert bad == {"role": "assistant", "content": '{"name": "Rome"}'}
+    assert "people" in wish["content"]
+    assert [m["content"] for m in chat.messages] == ["A city.", ROME]
+    assert turn.remarks == [
+        "the first answer did not have the form that was asked for, and the model was asked once more"
+    ]
+    assert turn.result().usage.total_tokens == 20 == chat.usage.total_tokens
+    chat.choose(0)
+    assert chat.messages[-1]["content"] == '{"name": "Rome"}'
+
+
+def test_no_second_repair(chat: Session, server: ScriptedServer):
+    """An answer that does not fit the second time is an error that says why; both are kept."""
+    server.answer("Rome.")
+    server.answer("Oslo.")
+    with pytest.raises(AnswerFormatError, match="The answer is not JSON") as caught:
+        chat.send("A city.", response_format=City)
+    assert caught.value.text == "Oslo."
+    assert len(server.requests) == 2
+    assert chat.messages[-1]["content"] == "Oslo."
+    assert chat.turn.status == "failed"
+
+
+def test_a_refusal(chat: Session, server: ScriptedServer):
+    """A model that declines is not asked again: it is an error with the model's words."""
+    server.stream(chunk(refusal="I can't."), chunk(finish="stop"))
+    with pytest.raises(RefusedError, match="I can't") as caught:
+        chat.send("A city.", response_format=City)
+    assert caught.value.text == "I can't."
+    assert len(server.requests) == 1
+
+
+def test_an_answer_that_is_cut_off(chat: Session, server: ScriptedServer):
+    """An answer that max_tokens ended is an error with what had arrived, which the conversation keeps."""
+    server.stream(chunk('{"name": "Ro'), chunk(finish="length"))
+    with pytest.raises(CutOffError, match="max_tokens ended it") as caught:
+        chat.send("A city.", response_format=City)
+    assert caught.value.text == '{"name": "Ro'
+    assert chat.messages[-1]["content"] == '{"name": "Ro'
+    assert len(server.requests) == 1
+
+
+def test_the_partial_value(chat: Session, server: ScriptedServer):
+    """While the answer streams, what it says so far is there, decoded."""
+    gate = threading.Event()
+    server.stream(chunk('{"name": "Ro'), gate, chunk('me", "people": 3}'), chunk(finish="stop"))
+    turn = chat.stream("A city.", response_format=City)
+    assert next(iter(turn)) == '{"name": "Ro'
+    assert turn.partial == {"name": "Ro"}
+    gate.set()
+    assert turn.result(PATIENCE).parsed == City("Rome", 3)
+    assert turn.partial == {"name": "Rome", "people": 3}
+
+
+@pytest.mark.parametrize("given", ["override", "parameter"])
+def test_a_form_as_the_api_has_it(chat: Session, server: ScriptedServer, given: str):
+    """A dict of the API's is sent as it is, also from the session's parameters, and the answer is decoded JSON."""
+    form = {"type": "json_object"}
+    server.answer(ROME)
+    if given == "parameter":
+        chat.parameters.response_format = form
+    overrides = {"response_format": form} if given == "override" else {}
+    assert chat.send("A city.", **overrides).parsed == json.loads(ROME)
+    assert server.requests[0].json["response_format"] == form
+
+
+def test_a_type_that_has_no_schema(chat: Session, server: ScriptedServer):
+    """A type that JSON can't say is an error before anything is sent."""
+    with pytest.raises(ConfigurationError):
+        chat.send("?", response_format=threading.Thread)
+    assert not server.requests
