@@ -146,6 +146,22 @@ def test_a_tool_that_fails(chat: Session, server: ScriptedServer, ask_for: Any, 
     assert still_answers(chat, server)
 
 
+def test_a_key_in_what_a_tool_says(server: ScriptedServer, ask_for: Any):
+    """The server's key is taken out of a tool's result and of its traceback."""
+    chat = Session("m", base_url=server.url, api_key="sk-very-secret")
+
+    @chat.tool
+    def tell() -> None:
+        """Tell."""
+        raise ValueError("I have seen sk-very-secret.")
+
+    ask_for(("c", "tell", "{}"))
+    server.answer("Hush.")
+    chat.send("?")
+    assert results(server) == ["ValueError: I have seen …."]
+    assert "sk-very-secret" not in chat.turn.calls[0].outcome.traceback
+
+
 def test_a_tool_that_hangs(chat: Session, server: ScriptedServer, ask_for: Any):
     """A tool that takes longer than it may is stopped, and the model is told."""
     stuck = threading.Event()

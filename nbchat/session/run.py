@@ -37,10 +37,10 @@ from nbchat.session.events import (
     TurnQueued,
     TurnStarted,
 )
+from nbchat.session.forms import REMARK, check, mending
 from nbchat.session.growth import Growth
 from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
-from nbchat.session.forms import REMARK, check, mending
 from nbchat.session.toolbox import Approve, Toolbox, ToolRun
 from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
@@ -142,7 +142,7 @@ class Runner:
                 system = turn.asked.system or self._host.system
             turn.started(endpoint)
             self._events.emit(TurnStarted(turn))
-            toolbox = self._toolbox(turn)
+            toolbox = self._toolbox(turn, endpoint)
             after: list[dict[str, Any]] = []
             while True:
                 with self._lock:
@@ -174,13 +174,14 @@ class Runner:
             turn.end("failed", _internal(error))
         self._settle(turn, growth)
 
-    def _toolbox(self, turn: Turn) -> Toolbox:
+    def _toolbox(self, turn: Turn, endpoint: Endpoint) -> Toolbox:
         return Toolbox(
             turn.asked.tools,
             approve=self._host.approve,
             attended=lambda: self._host.attended,
             told=lambda run: self._events.emit(ToolChanged(turn, run)),
             owner=self._host,
+            censor=endpoint.api_key.censor if endpoint.api_key else str,
         )
 
     async def _call(self, turn: Turn, growth: Growth, toolbox: Toolbox) -> bool:

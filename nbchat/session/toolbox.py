@@ -99,6 +99,7 @@ class Toolbox:
         told: Called whenever the status of a call has changed, on the I/O thread.
         owner: Whose turn it is, for a tool that would ask it.
         to_parts: Turns a result into content parts.
+        censor: Takes out of what tools say what must not show, such as the key of the server that is told.
     """
 
     def __init__(
@@ -110,12 +111,14 @@ class Toolbox:
         told: Callable[[ToolRun], object] = lambda _: None,
         owner: object = None,
         to_parts: ToParts | None = None,
+        censor: Callable[[str], str] = str,
     ) -> None:
         self._tools = {name: _guarded(tool, approve) for name, tool in tools.items()}
         self._attended = attended
         self._told = told
         self._owner = owner
         self._to_parts = to_parts
+        self._censor = censor
 
     def offer(self, fields: Mapping[str, Any], rounds: int, most: int) -> dict[str, Any]:
         """Return what a turn's request says of tools, after so many rounds of calls.
@@ -181,6 +184,8 @@ class Toolbox:
         run.begun = time.time()
         self._tell(run, "running")
         outcome = await call(tool, run.arguments, to_parts=self._to_parts)
+        traced = outcome.traceback and self._censor(outcome.traceback)
+        outcome = replace(outcome, text=self._censor(outcome.text), traceback=traced)
         run.end("failed" if outcome.error else "done", outcome)
         self._told(run)
 
@@ -215,4 +220,7 @@ def _guarded(tool: Tool, approve: Approve) -> Tool:
         return tool
     if approve is True:
         return replace(tool, approve=True)
-    return replace(tool, approve=lambda arguments: tool.needs_approval(arguments) or approve(tool.name, arguments))
+    own = tool.approve
+    return replace(
+        tool, approve=lambda arguments: bool(callable(own) and own(arguments)) or approve(tool.name, arguments)
+    )
