@@ -176,6 +176,7 @@ class ScriptedServer:
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.requests: list[Request] = []
+        self._arrival = threading.Condition()
         self.schema = True
         self._scripts: deque[Reply | Script] = deque()
         self._default: Script | None = None
@@ -231,12 +232,19 @@ class ScriptedServer:
 
     # ---- what it does ----
 
+    def wait_for_request(self) -> None:
+        """Wait until a request has come: one whose client was out of patience may still be on its way."""
+        with self._arrival:
+            assert self._arrival.wait_for(lambda: self.requests, PATIENCE)
+
     def _serve(self, handler: socketserver.StreamRequestHandler) -> None:
         while True:
             request = read_request(handler.rfile)
             if request is None:
                 return
-            self.requests.append(request)
+            with self._arrival:
+                self.requests.append(request)
+                self._arrival.notify_all()
             script = self._scripts.popleft() if self._scripts else self._default
             if script is None:
                 reply = Reply([b'{"error": {"message": "the test did not expect this request"}}'], 500)

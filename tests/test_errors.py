@@ -486,6 +486,7 @@ def test_a_first_byte_that_does_not_come(server: ScriptedServer, headers_first: 
     error = failure(Client(server.url, max_retries=2, timeout={"first_byte": 0.2}), stream=True)
     assert (error.kind, error.phase) == ("timeout", "first_byte")
     assert "did not send the first byte of an answer within 0.2 s. Raise timeout={'first_byte'" in str(error)
+    server.wait_for_request()
     assert len(server.requests) == 1
 
 
