@@ -5,6 +5,7 @@ import { sanitize } from "../markdown/sanitize.ts";
 import type { Connection } from "./connection.ts";
 import { Refused } from "./connection.ts";
 import { copy, h, iconButton } from "./element.ts";
+import type { Requests } from "./protocol.ts";
 
 const FORMS = { json: "JSON", curl: "curl", python: "Python" } as const;
 const LANGUAGES = { json: "json", curl: "bash", python: "python" } as const;
@@ -18,7 +19,7 @@ export class PreviewView {
   readonly #code = h("code");
   readonly #tabs = new Map<Form, HTMLButtonElement>();
   #form: Form = "json";
-  #texts: Record<Form, string> | null = null;
+  #texts: Requests["preview"][1] | null = null;
   #waiting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(connection: Connection, draft: () => string, signal: AbortSignal) {
@@ -30,11 +31,7 @@ export class PreviewView {
         h("button", { type: "button", role: "tab", onclick: () => this.#choose(form) }, FORMS[form]),
       );
     }
-    const copying = iconButton(
-      "copy",
-      "Copy this request",
-      () => void copy(this.#texts?.[this.#form] ?? "", copying),
-    );
+    const copying = iconButton("copy", "Copy this request", () => void this.#copy(copying));
     const tabs = h(
       "div",
       { class: "nbp-tabs", role: "tablist", "aria-label": "Form of the request" },
@@ -80,6 +77,20 @@ export class PreviewView {
       return;
     }
     this.#draw();
+  }
+
+  /** Copies what can be run: the data of pictures, which is shown in a few words, is asked for. */
+  async #copy(button: HTMLElement): Promise<void> {
+    const form = this.#form;
+    try {
+      const texts = this.#texts?.shortened
+        ? await this.#connection.request("preview", { text: this.#draft(), whole: true })
+        : this.#texts;
+      await copy(texts?.[form] ?? "", button);
+    } catch (problem) {
+      if (!(problem instanceof Refused)) throw problem;
+      this.#code.textContent = problem.message;
+    }
   }
 
   #choose(form: Form): void {

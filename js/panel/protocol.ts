@@ -13,6 +13,13 @@ export interface Meter {
   cost?: number;
 }
 
+/** A picture, a sound or a file that was sent: in words, with a small picture of it, or with the address where it is. */
+export interface Medium {
+  words: string;
+  picture?: string;
+  link?: string;
+}
+
 /** A settled message. What is empty is left out. */
 export interface Message {
   id: string;
@@ -21,7 +28,9 @@ export interface Message {
   status: "done" | "cancelled" | "failed";
   text?: string;
   reasoning?: string;
-  pictures?: number;
+  media?: Medium[];
+  /** About how many tokens a question is that is not only text. */
+  tokens?: number;
   calls?: Call[];
   /** How it ended, in words, if not of itself. */
   note?: string;
@@ -42,6 +51,7 @@ export interface Turn {
   note: string;
   /** Null where an earlier question is answered again. */
   question: string | null;
+  media: Medium[];
   model: string | null;
   /** How many messages stay above it; null for all. */
   keep: number | null;
@@ -113,7 +123,10 @@ export interface Requests {
   reset: [Record<string, never>, null];
   earlier: [{ before: number; count: number }, { from: number; messages: Message[] }];
   markdown: [{ start: number }, { from: number; total: number; texts: string[] }];
-  preview: [{ text: string }, { json: string; curl: string; python: string }];
+  preview: [
+    { text: string; whole?: boolean },
+    { json: string; curl: string; python: string; shortened: boolean },
+  ];
   complete: [{ text: string }, string[]];
   models: [Record<string, never>, string[]];
   snapshot: [Record<string, never>, null];

@@ -2,21 +2,23 @@
 
 import type { Actions } from "./actions.ts";
 import { copy, h, icon, iconButton } from "./element.ts";
-import type { Message, Turn } from "./protocol.ts";
+import { mediaList } from "./media.ts";
+import type { Medium, Message, Turn } from "./protocol.ts";
 
 export class QuestionView {
   readonly element = h("article", { class: "nbp-question", "aria-label": "Question" });
   readonly #actions: Actions;
   readonly #text = h("div", { class: "nbp-bubble", dir: "auto" });
   readonly #foot = h("div", { class: "nbp-line" });
+  #media = mediaList([]);
 
   constructor(actions: Actions) {
     this.#actions = actions;
-    this.element.append(this.#text, this.#foot);
+    this.element.append(this.#media, this.#text, this.#foot);
   }
 
   showTurn(turn: Turn): void {
-    this.#text.textContent = turn.question ?? "";
+    this.#show(turn.question ?? "", turn.media);
     const queued = turn.state === "queued";
     this.element.classList.toggle("nbp-queued", queued);
     const remove = iconButton("close", "Take this question back", () => this.#actions.stop(turn.id));
@@ -24,17 +26,12 @@ export class QuestionView {
   }
 
   showMessage(message: Message): void {
-    const { id, text = "", turn } = message;
-    const pictures = message.pictures ?? 0;
+    const { id, text = "", turn, media = [], tokens } = message;
     this.element.classList.remove("nbp-queued");
-    this.#text.replaceChildren(
-      ...(pictures
-        ? [h("span", { class: "nbp-chip" }, pictures === 1 ? "1 picture" : `${pictures} pictures`)]
-        : []),
-      text,
-    );
+    this.#show(text, media);
     const copying = iconButton("copy", "Copy question", () => void copy(text, copying));
     this.#foot.replaceChildren(
+      tokens ? h("span", { class: "nbp-note" }, `≈ ${tokens.toLocaleString("en")} tokens`) : "",
       h(
         "div",
         { class: "nbp-actions", role: "group", "aria-label": "What can be done with this question" },
@@ -44,6 +41,14 @@ export class QuestionView {
         iconButton("bin", "Delete this turn", () => this.#actions.drop(turn)),
       ),
     );
+  }
+
+  #show(text: string, media: readonly Medium[]): void {
+    this.#text.textContent = text;
+    this.#text.hidden = !text;
+    const list = mediaList(media);
+    this.#media.replaceWith(list);
+    this.#media = list;
   }
 
   #edit(node: string, text: string): void {
@@ -60,7 +65,7 @@ export class QuestionView {
     };
     const send = () => {
       close();
-      if (area.value.trim()) this.#actions.edit(node, area.value);
+      if (area.value.trim() || !this.#media.hidden) this.#actions.edit(node, area.value);
     };
     const form = h(
       "div",

@@ -37,6 +37,7 @@ const TURN: Turn = {
   state: "waiting",
   note: "",
   question: "Hello",
+  media: [],
   model: "m",
   keep: null,
   created: 0,
@@ -146,6 +147,33 @@ describe("messages", () => {
     expect(find(".nbp-meter").textContent).toBe("m · first token 0.3 s · 12 tokens · 40 tokens/s · $0.0012");
   });
 
+  test("what was sent is shown: pictures of the allowed kinds, addresses as links, the rest in words", () => {
+    const png = "data:image/png;base64,iVBORw0KGgo=";
+    const media = [
+      { words: "PNG picture", picture: png },
+      { words: "an SVG", picture: "data:image/svg+xml;base64,PHN2Zz4=" },
+      { words: "not ours", picture: "https://evil.example/x.png" },
+      { words: "picture at a.b", link: "https://a.b/c.png" },
+      { words: "no address", link: "javascript:alert(1)" },
+      { words: "<b>a.pdf</b>, 2 pages" },
+    ];
+    const { el, find } = start({ total: 1, messages: [{ ...QUESTION, text: "", media, tokens: 1234 }] });
+    const shown = [...el.querySelectorAll(".nbp-media li")];
+    expect([...el.querySelectorAll("img")].map((image) => image.getAttribute("src"))).toEqual([png]);
+    expect([...el.querySelectorAll(".nbp-media a")].map((link) => link.getAttribute("href"))).toEqual([
+      "https://a.b/c.png",
+    ]);
+    expect(shown.map((item) => item.textContent)).toEqual(media.map(({ words }) => words));
+    expect(find(".nbp-bubble").hidden).toBe(true);
+    expect(find(".nbp-question .nbp-note").textContent).toBe("≈ 1,234 tokens");
+  });
+
+  test("what is sent shows while its answer is waited for", () => {
+    const media = [{ words: "WAV sound, 2.0 s" }];
+    const { find } = start({ turns: [{ ...TURN, media }] });
+    expect(find(".nbp-media").textContent).toBe("WAV sound, 2.0 s");
+  });
+
   test("what can be done with a message is asked of Python", () => {
     const branches = { at: 1, ids: ["x", "a"] };
     const { button, asked } = start({ total: 2, messages: [QUESTION, { ...ANSWER, branches }] });
@@ -239,6 +267,21 @@ describe("the composer", () => {
     area.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab", bubbles: true, cancelable: true }));
     expect(area.value).toBe("{{len(my_number}}");
   });
+});
+
+test("the request is read with its pictures in a few words, and copied with all of them", async () => {
+  const written = vi.fn(async () => undefined);
+  vi.stubGlobal("navigator", { clipboard: { writeText: written } });
+  const { find, button, asked, answer } = start();
+  button("Show the next request").click();
+  await vi.advanceTimersByTimeAsync(300);
+  const read = { json: "{ … (3 MB) }", curl: "", python: "", shortened: true };
+  await answer("preview", { result: read });
+  expect(find(".nbp-preview code").textContent).toBe("{ … (3 MB) }");
+  button("Copy this request").click();
+  expect(asked("preview").at(-1)).toMatchObject({ text: "", whole: true });
+  await answer("preview", { result: { ...read, json: "{ AAAA }", shortened: false } });
+  expect(written).toHaveBeenCalledWith("{ AAAA }");
 });
 
 describe("Stop", () => {

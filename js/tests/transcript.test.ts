@@ -9,6 +9,7 @@ const turn = (id: string, more: Partial<Turn> = {}): Turn => ({
   state: "waiting",
   note: "",
   question: `ask ${id}`,
+  media: [],
   model: null,
   keep: null,
   created: 0,

@@ -56,6 +56,9 @@ class NBChat(SingletonConfigurable):
         help="What new sessions do when a conversation no longer fits: fail, or leave the oldest turns out.",
     ).tag(config=True)
     parameters = _Literals(help="Request fields of new sessions, such as {'temperature': 0.2}.").tag(config=True)
+    attach = _Literals(
+        help="Bounds of what is attached to a question: file_bytes, image_side (pixels), table_tokens, text_tokens."
+    ).tag(config=True)
     starters = List(
         Unicode(),
         default_value=None,

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from nbchat.attachments.seen import media_in, without_large_media
 from nbchat.client.endpoint import is_local_model
 from nbchat.jupyter.options import Format
 from nbchat.session.code import code_blocks
 from nbchat.session.markdown import plain_text, safe_markdown
+from nbchat.session.markdown.media import picture_markdown
 from nbchat.session.turn import Turn
 from nbchat.wire.decode import without_surrogates
 from nbchat.wire.messages import content_text
+from nbchat.wire.tokens import content_tokens
 from nbchat.wire.values import plain
 
 __all__ = ["bundle", "ended_because", "notes", "one_line"]
 
 _RECORD_VERSION = 1
+# A medium of more bytes is not kept with the cell that sent it: a notebook is read, saved and compared whole.
+_LARGE = 200_000
 
 # What servers say of an answer that came to its own end: beside "stop" older TGI, Together, Anthropic and Cohere.
 _ENDS = frozenset({"stop", "eos_token", "eos", "stop_sequence", "end_turn", "COMPLETE"})
@@ -50,7 +56,18 @@ def notes(turn: Turn) -> list[str]:
     by_default = turn.endpoint is not None and not turn.endpoint.chosen
     if completion is not None and by_default and asked and not is_local_model(asked):
         said.append(f"answered by {one_line(completion.model)}, not {asked}")
-    return said + [one_line(remark) for remark in turn.remarks]
+    said += [one_line(remark) for remark in turn.remarks]
+    return [*said, *filter(None, [_sent(turn)])]
+
+
+def _sent(turn: Turn) -> str:
+    """Return what was sent beside a question's text, in words, and how long it is to a model."""
+    content = (turn.asked.question or {}).get("content")
+    if content is None or isinstance(content, str):
+        return ""
+    words = ", ".join(seen.words for seen in media_in(content))
+    tokens = f"≈ {content_tokens(content):,} tokens"
+    return one_line(f"sent with {words}: {tokens} in all") if words else f"sent {tokens}"
 
 
 def ended_because(reason: str | None) -> str:
@@ -90,7 +107,7 @@ def bundle(
     if form != "text" and (texts or below):
         data["text/markdown"] = _under(
             _thinking(turn, form) + _headed([safe_markdown(text) for text in texts]),
-            f"*[{safe_markdown(below)}]*" if below else "",
+            _under(_pictures(turn, form), f"*[{safe_markdown(below)}]*" if below else ""),
         )
     return data, {"nbchat": _record(turn, session)}
 
@@ -101,6 +118,12 @@ def _thinking(turn: Turn, form: Format) -> str:
     if not reasoning or form != "markdown":
         return ""
     return f"<details>\n<summary>Thinking</summary>\n\n{safe_markdown(reasoning)}\n\n</details>\n\n"
+
+
+def _pictures(turn: Turn, form: Format) -> str:
+    """Return the pictures that were sent, small: what the model saw stands beside what it said of it."""
+    media = media_in((turn.asked.question or {}).get("content")) if form == "markdown" else []
+    return " ".join(filter(None, map(picture_markdown, media)))
 
 
 def _shaped(text: str, form: Format) -> str:
@@ -143,7 +166,7 @@ def _record(turn: Turn, session: str | None) -> dict[str, Any]:
         "status": turn.status,
         "created": turn.created,
         "parameters": dict(turn.asked.parameters),
-        "question": plain(turn.asked.question),
+        "question": _kept(turn.asked.question),
     }
     if completion is not None:
         record |= {
@@ -160,3 +183,10 @@ def _record(turn: Turn, session: str | None) -> dict[str, Any]:
         record["error"] = str(turn.error)
     # A question may hold half a character, such as a file name that is no UTF-8; a notebook's message can't.
     return without_surrogates({name: value for name, value in record.items() if value is not None})  # type: ignore[no-any-return]
+
+
+def _kept(question: Mapping[str, Any] | None) -> Any:
+    """Return a question as a notebook keeps it: of large media no more than what they were."""
+    if question is None:
+        return None
+    return plain({**question, "content": without_large_media(question.get("content"), _LARGE)})

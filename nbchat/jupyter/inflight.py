@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nbchat.jupyter.transcript import shown_media
 from nbchat.session.conversation import Conversation, Node
 from nbchat.session.turn import Turn
 from nbchat.wire.messages import content_text
@@ -66,6 +67,7 @@ class InFlight:
             "state": self.state,
             "note": turn.notice if self.state in ("waiting", "retrying", "queued") else "",
             "question": None if question is None else content_text(question.get("content")),
+            "media": [] if question is None else shown_media(question.get("content")),
             "model": turn.asked.parameters.get("model"),
             "keep": self.keep,
             "created": turn.created,

@@ -78,19 +78,23 @@ class ChatMagics(Magics):
     # ---- %%chat ----
 
     def _ask(self, options: CellOptions, source: str) -> None:
-        from nbchat.jupyter.template import expand
+        from nbchat.jupyter.template import Question, attached_by_name, expand
+        from nbchat.session.prompt import question_of
         from nbchat.session.registry import get_session
 
-        content = source.strip("\n") if options.raw else expand(source.strip("\n"), self._shell.user_ns)
-        if not content or (isinstance(content, str) and not content.strip()):
+        names, text = self._shell.user_ns, source.strip("\n")
+        asked = Question(text) if options.raw else expand(text, names)
+        found = attached_by_name(options.attach, names)
+        if not found.parts and isinstance(asked.content, str) and not asked.content.strip():
             raise ConfigurationError("%%chat: the question is empty.", hint="Write it in the lines below.")
         session = get_session(options.session)
         turn = session.ask(
-            {"role": "user", "content": content},
+            question_of(asked.content, found.parts),
             options.parameters,
             system=options.system,
             cell=None if options.append else self._cell_id(),
             streamed=options.stream,
+            remarks=[*asked.notes, *found.notes],
         )
         self._show(session, turn, options)
 
@@ -311,10 +315,12 @@ def _say(*lines: str) -> None:
 
 
 def _content(message: Mapping[str, Any]) -> str:
+    from nbchat.attachments.seen import media_in
     from nbchat.session.markdown import plain_text
     from nbchat.wire.messages import content_text
 
-    return plain_text(content_text(message.get("content")))
+    content = message.get("content")
+    return plain_text("\n".join([content_text(content), *(f"[{seen}]" for seen in media_in(content))]))
 
 
 def _in_one_sentence(error: NbchatError, shell: Any) -> NbchatError:

@@ -48,6 +48,7 @@ class CellOptions:
     append: bool = False
     stream: bool = True
     background: bool = False
+    attach: list[str] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -65,6 +66,14 @@ def _parser() -> _Parser:
         "-s", "--session", metavar="NAME", help="the session to ask; made if there is none of that name"
     )
     parser.add_argument("--system", metavar="TEXT", help="the system message, for this cell only")
+    parser.add_argument(
+        "--attach",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help="send the value of an expression (a figure, an image, a table), a file, or a picture's address with the question; "
+        "may be given several times",
+    )
     parser.add_argument("-f", "--format", choices=FORMATS, default="markdown", help="how the answer is shown")
     parser.add_argument("-o", "--out", metavar="VAR", help="the variable that gets the answer, a Completion")
     parser.add_argument("--raw", action="store_true", help="send {{double braces}} as typed")

@@ -32,7 +32,7 @@ from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.inflight import InFlight, place_of
 from nbchat.jupyter.preview import preview
 from nbchat.jupyter.template import expand
-from nbchat.jupyter.transcript import Transcript, markdown_of
+from nbchat.jupyter.transcript import Transcript
 from nbchat.session.conversation import Node
 from nbchat.session.events import (
     Event,
@@ -45,10 +45,13 @@ from nbchat.session.events import (
     TurnQueued,
     TurnStarted,
 )
+from nbchat.session.export import message_markdown
+from nbchat.session.prompt import question_of
 from nbchat.session.registry import get_session
 from nbchat.session.session import Session
 from nbchat.session.turn import Turn
 from nbchat.wire.decode import without_surrogates
+from nbchat.wire.media import media_parts
 
 __all__ = ["STARTERS", "Panel", "panel", "stop"]
 
@@ -168,7 +171,7 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             path = self._transcript.path
         # Of the end only, since all of a long conversation takes seconds; the front end keeps more in the file.
-        texts = [markdown_of(node) for node in path[-_TAIL:]] or ["*An empty chat.*"]
+        texts = [message_markdown(node) for node in path[-_TAIL:]] or ["*An empty chat.*"]
         if len(path) > _TAIL:
             texts.insert(0, f"*{len(path) - _TAIL} earlier messages are not shown.*")
         data = {**data, "text/markdown": "\n\n".join(texts), "text/plain": f"<chat panel: {self.name}>"}
@@ -366,10 +369,14 @@ class Panel(anywidget.AnyWidget):
         session = self._session
         match request:
             case ask.Ask(text=text):
-                return self._start({"role": "user", "content": self._expanded(text)})
+                asked = expand(text, self._names)
+                return self._start(question_of(asked.content), remarks=asked.notes)
             case ask.Edit(node=node, text=text):
-                question = self._node(node)
-                return self._start({"role": "user", "content": self._expanded(text)}, parent=question.parent)
+                before = self._node(node)
+                # What was sent with it stays; what was put into its text is text by now.
+                asked = expand(text, self._names, before.text)
+                media = media_parts(before.message.get("content"))
+                return self._start(question_of(asked.content, media), parent=before.parent, remarks=asked.notes)
             case ask.Regenerate(node=node):
                 question = self._question_of(node)
                 return self._start(None, parent=question.id, cell=question.cell)
@@ -401,8 +408,8 @@ class Panel(anywidget.AnyWidget):
                     return {"from": start, "messages": self._transcript.entries(start, max(0, before))}
             case ask.Markdown(start=start):
                 return self._markdown(start)
-            case ask.Preview(text=text):
-                return preview(session, self._expanded(text) if text.strip() else None)
+            case ask.Preview(text=text, whole=whole):
+                return preview(session, expand(text, self._names).content if text.strip() else None, whole)
             case ask.Complete(text=text):
                 return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
             case ask.Models():
@@ -423,11 +430,6 @@ class Panel(anywidget.AnyWidget):
         session = self._session
         notice = default_notice(session.client.endpoint, session.parameters.model)
         return {"turn": session.ask(question, **place).id, "notice": notice}
-
-    def _expanded(self, text: str) -> Any:
-        if not text.strip():
-            raise ConfigurationError("The question is empty.")
-        return expand(text, self._names)
 
     def _node(self, node: str) -> Node:
         found = self._session.conversation.nodes.get(node)
@@ -460,7 +462,7 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             path = self._transcript.path
         start = max(start, len(path) - _SAVED, 0)
-        return {"from": start, "total": len(path), "texts": [markdown_of(node) for node in path[start:]]}
+        return {"from": start, "total": len(path), "texts": [message_markdown(node) for node in path[start:]]}
 
     async def _learn_models(self, number: int) -> None:
         self._offered = await self._session.learn_models()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from nbchat.attachments.seen import shortened
 from nbchat.client.endpoint import Endpoint, resolve, route
 from nbchat.client.secret import Secret
 from nbchat.session.session import Session
@@ -23,6 +24,9 @@ _PRINTED = 100  # columns of the Python form
 # Arguments of the client's method that are no fields of the request: a field of such a name goes into extra_body.
 _OPTIONS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
 _CALL = "/chat/completions"
+# A shell gives a command no argument of more than 128 KiB (Linux): a longer body goes in by the standard input, up to this
+# line, which no JSON has.
+_ARGUMENT, _END = 100_000, "END_OF_REQUEST"
 # What means something to a shell between double quotes.
 _DOUBLED = re.compile(r'[\\"$`]')
 
@@ -51,15 +55,25 @@ def next_request(session: Session, question: Any = None) -> dict[str, Any]:
     return _next(session, question)[1]
 
 
-def preview(session: Session, question: Any = None) -> dict[str, str]:
+def preview(session: Session, question: Any = None, whole: bool = False) -> dict[str, Any]:
     """Return the next request in three forms: ``json``, ``curl`` and ``python``.
 
     The address, the header of the key and the model's name are those of the server that answers. No key is in any form:
     a key, a header that the user set and a value in the address's query stand there as environment variables.
+
+    Args:
+        session: The session.
+        question: The content of the user's message; ``None`` for none yet.
+        whole: Whether the data of pictures, sounds and files is there as it is sent, or in a few words, for reading.
+
+    Returns:
+        The forms; and under ``shortened`` whether any data is missing in them.
     """
-    endpoint, body = _next(session, question)
+    endpoint, full = _next(session, question)
+    body = full if whole else shortened(full)
     text = json.dumps(body, indent=2, ensure_ascii=False)
-    return {"json": text, "curl": _curl(endpoint, body, text), "python": _python(endpoint, body)}
+    forms = {"json": text, "curl": _curl(endpoint, body, text), "python": _python(endpoint, body)}
+    return {**forms, "shortened": body != full}
 
 
 def _next(session: Session, question: Any) -> tuple[Endpoint, dict[str, Any]]:
@@ -132,7 +146,9 @@ def _curl(endpoint: Endpoint, body: Mapping[str, Any], text: str) -> str:
         [
             f"curl -N{unchecked} {_shell(place)}",
             *(f"-H {_shell([f'{name}: ', *value])}" for name, value in headers.items()),
-            f"-d {shlex.quote(text)}",
+            f"-d {shlex.quote(text)}"
+            if len(text.encode()) < _ARGUMENT
+            else f"--data-binary @- <<'{_END}'\n{text}\n{_END}",
         ]
     )
 

@@ -126,9 +126,10 @@ class Markdown(_Request):
 
 
 class Preview(_Request):
-    """Give the request that would be sent next, with this question."""
+    """Give the request that would be sent next, with this question: for reading, or with the whole data of its media."""
 
     text: str
+    whole: bool = False
 
 
 class Complete(_Request):

@@ -1,4 +1,4 @@
-"""``{{expression}}`` in a question: the value of a Python expression of the notebook, put in once.
+"""``{{expression}}`` in a question, and ``--attach``: the values of Python expressions of the notebook, put in once.
 
 Only double braces mean anything: JSON, LaTeX, f-strings and dict literals arrive as typed. What is put in is never read
 again, so a value that has braces of its own stays what it is.
@@ -7,57 +7,72 @@ again, so a value that has braces of its own stays what it is.
 from __future__ import annotations
 
 import ast
-import base64
-import io
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from nbchat.attachments.attach import described
+from nbchat.attachments.attachment import Attachment
 from nbchat.errors import ConfigurationError
+from nbchat.session.prompt import attached_as_configured, configured_limits
+from nbchat.wire.media import Part
 
-__all__ = ["describe", "expand"]
-
-Part = dict[str, Any]
+__all__ = ["Question", "attached_by_name", "expand"]
 
 _OPENING = "{{"
 _CLOSING = "}}"
 # An expression is not longer than this, in characters; braces that never close are text, and found out quickly.
 _LONGEST = 2_000
-# The rows and columns of a table that a model gets to see, beside its shape.
-_ROWS, _COLUMNS = 20, 30
+_ADDRESS = re.compile(r"https?://|data:", re.IGNORECASE)
 
 
-def expand(source: str, namespace: Mapping[str, Any]) -> str | list[Part]:
+class Question(NamedTuple):
+    """What a question has become.
+
+    Attributes:
+        content: Text; or a list of content parts where a value is a picture.
+        notes: What was changed on the way: that a picture was scaled down.
+    """
+
+    content: str | list[Part]
+    notes: tuple[str, ...] = ()
+
+
+def expand(source: str, namespace: Mapping[str, Any], already: str = "") -> Question:
     """Return a question with its expressions replaced by their values.
 
     Args:
         source: The question as typed.
         namespace: The notebook's variables.
-
-    Returns:
-        Text; or a list of content parts where a value is a picture.
+        already: What was put in before, where a question is edited: double braces that stand there are text, since a value
+            is never read again.
 
     Raises:
         ConfigurationError: An expression fails; the sentence names it.
 
     Example:
-        >>> expand("What is {{2 + 2}}? Not {x}.", {})
+        >>> expand("What is {{2 + 2}}? Not {x}.", {}).content
         'What is 4? Not {x}.'
     """
-    pieces: list[str | Part] = []
+    pieces: list[Attachment] = []
     at = 0
     while (start := source.find(_OPENING, at)) >= 0:
         found = _expression(source, start)
-        if found is None:
-            end = start + len(_OPENING)
-            pieces.append(source[at:end])
+        if found is None or source[start : found[1]] in already:
+            end = start + len(_OPENING) if found is None else found[1]
+            pieces.append(_text(source[at:end]))
         else:
             expression, end = found
-            pieces += [source[at:start], _value(expression, namespace)]
+            pieces += [_text(source[at:start]), _value(expression, namespace)]
         at = end
-    pieces.append(source[at:])
-    return _joined(pieces)
+    whole = Attachment.joined([*pieces, _text(source[at:])])
+    return Question(_content(whole.parts), whole.notes)
+
+
+def _text(text: str) -> Attachment:
+    return Attachment(({"type": "text", "text": text},))
 
 
 def _expression(source: str, start: int) -> tuple[str, int] | None:
@@ -91,100 +106,78 @@ def _is_python(text: str) -> bool:
     return not (isinstance(tree, ast.Tuple) and not tree.elts and tree.col_offset == 0)
 
 
-def _value(expression: str, namespace: Mapping[str, Any]) -> str | Part:
+def _value(expression: str, namespace: Mapping[str, Any]) -> Attachment:
+    hint = None
     try:
-        if expression.startswith("#"):
-            raise SyntaxError("this is a comment")
-        code = compile(f"({expression}\n)", "<{{expression}}>", "eval")
-        # The user's own expression, in the user's own kernel; showing its value runs their code too.
-        return describe(eval(code, dict(namespace)))  # noqa: S307
+        # Showing the value runs the user's code too.
+        return described(_evaluated(expression, namespace), configured_limits())
+    except ConfigurationError as problem:
+        reason, hint = problem.message.rstrip("."), problem.hint
     except Exception as problem:  # noqa: BLE001  it is the user's code, which may fail in any way
-        reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
+        reason = _in_words(problem)
     raise ConfigurationError(
-        f"{{{{{expression}}}}} can't be put in: {reason}.", hint="Nothing was sent; --raw sends double braces as typed."
+        f"{{{{{expression}}}}} can't be put in: {reason}.",
+        hint=hint or "Nothing was sent; --raw sends double braces as typed.",
     )
 
 
-def describe(value: Any) -> str | Part:
-    """Return a value as a model can read it: a table as Markdown, a picture as a content part, all else as text.
+def attached_by_name(words: Sequence[str], namespace: Mapping[str, Any]) -> Attachment:
+    """Return what ``--attach`` names: expressions of the notebook's, addresses of pictures, or paths of files.
 
-    An object that has ``_repr_llm_()`` says itself how it is to be read.
+    Args:
+        words: What was written. It is a path where there is such a file, and no variable of that name.
+        namespace: The notebook's variables.
+
+    Raises:
+        ConfigurationError: An expression fails, or what it gives can't be attached.
 
     Example:
-        >>> describe([1, 2])
-        '[1, 2]'
+        >>> attached_by_name(["{'a': 1}"], {}).text.strip()
+        "{'a': 1}"
     """
-    if isinstance(value, str):
-        return value
-    own = _method(value, "_repr_llm_")
-    if own is not None:
-        said = own()
-        return said if isinstance(said, dict) else str(said)
-    table = _table(value)
-    if table is not None:
-        return table
-    picture = _png(value)
-    if picture is not None:
-        address = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-        return {"type": "image_url", "image_url": {"url": address}}
-    return str(value)
+    return attached_as_configured([_named(word, namespace) for word in words])
 
 
-def _method(value: Any, name: str) -> Callable[..., Any] | None:
-    # Classes and modules of the same name are not meant, nor objects that answer to every name.
-    method = getattr(value, name, None) if hasattr(type(value), name) else None
-    return method if callable(method) and not isinstance(value, type) else None
+def _named(word: str, namespace: Mapping[str, Any]) -> Any:
+    if _ADDRESS.match(word) or (word not in namespace and _is_file(word)):
+        return word
+    try:
+        return _evaluated(word, namespace)
+    except Exception as problem:  # noqa: BLE001  it is the user's code, which may fail in any way
+        reason = _in_words(problem)
+    raise ConfigurationError(
+        f"--attach {word}: {reason}.",
+        hint="Nothing was sent; it takes an expression, the path of a file or the address of a picture.",
+    )
 
 
-def _png(value: Any) -> bytes | None:
-    """Return a figure or an image as PNG."""
-    if (draw := _method(value, "savefig")) is not None:
-        buffer = io.BytesIO()
-        draw(buffer, format="png")
-        return buffer.getvalue()
-    if (png := _method(value, "_repr_png_")) is not None:
-        data = png()
-        return data if isinstance(data, bytes) else None
-    return None
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):  # too long for a name, a NUL in it, no such user
+        return False
 
 
-def _table(value: Any) -> str | None:
-    """Return a DataFrame or a Series as a Markdown table of its first rows, and its shape."""
-    if _method(value, "to_frame") is not None and not hasattr(value, "columns"):
-        value = value.to_frame()
-    columns, shape = getattr(value, "columns", None), getattr(value, "shape", None)
-    if columns is None or not isinstance(shape, tuple) or len(shape) != 2 or _method(value, "head") is None:
-        return None
-    names = [str(name) for name in columns][:_COLUMNS]
-    head = value.head(_ROWS)
-    if hasattr(head, "itertuples"):  # pandas: the index is part of what a reader sees
-        rows = [(row[0], *row[1 : len(names) + 1]) for row in head.itertuples(name=None)]
-        names = ["", *names]
-    elif hasattr(head, "rows"):  # polars
-        rows = [row[: len(names)] for row in head.rows()]
-    else:
-        return None
-    lines = [names, ["---"] * len(names), *rows]
-    text = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-    shown = [f"the first {_ROWS} rows shown"] if shape[0] > _ROWS else []
-    shown += [f"the first {_COLUMNS} columns shown"] if shape[1] > _COLUMNS else []
-    return f"\n{text}\n\n({'; '.join([f'{shape[0]} rows × {shape[1]} columns', *shown])})\n"
+def _evaluated(expression: str, namespace: Mapping[str, Any]) -> Any:
+    if expression.startswith("#"):
+        raise SyntaxError("this is a comment")
+    code = compile(f"({expression}\n)", "<{{expression}}>", "eval")
+    # The user's own expression, in the user's own kernel.
+    return eval(code, dict(namespace))  # noqa: S307
 
 
-def _cell(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return re.sub(r"\s*\n\s*", " ", text).replace("|", "\\|")
+def _in_words(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}".splitlines()[0]
 
 
-def _joined(pieces: list[str | Part]) -> str | list[Part]:
-    if all(isinstance(piece, str) for piece in pieces):
-        return "".join(str(piece) for piece in pieces)
-    parts: list[Part] = []
-    for piece in pieces:
-        if not isinstance(piece, str):
-            parts.append(piece)
-        elif parts and parts[-1].get("type") == "text":
-            parts[-1]["text"] += piece
-        elif piece.strip():
-            parts.append({"type": "text", "text": piece})
-    return parts
+def _content(parts: Sequence[Part]) -> str | list[Part]:
+    """Return parts as a message's content: text that stands together as one, and nothing but text as a text."""
+    joined: list[Part] = []
+    for part in parts:
+        if part["type"] == "text" and joined and joined[-1]["type"] == "text":
+            joined[-1] = {**joined[-1], "text": joined[-1]["text"] + part["text"]}
+        else:
+            joined.append(part)
+    if all(part["type"] == "text" for part in joined):
+        return "".join(part["text"] for part in joined)
+    return [part for part in joined if part["type"] != "text" or part["text"].strip()]

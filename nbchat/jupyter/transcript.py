@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nbchat.attachments.seen import media_in
 from nbchat.jupyter.bundle import ended_because, one_line
 from nbchat.session.conversation import Conversation, Node
-from nbchat.session.markdown import safe_markdown
 from nbchat.wire.messages import reasoning_text
+from nbchat.wire.tokens import content_tokens
 
-__all__ = ["Transcript", "markdown_of"]
-
-_NAMES = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
-
+__all__ = ["Transcript", "shown_media"]
 
 # An answer that comes within so many seconds came at once, and in so little time no rate can be read.
 _AT_ONCE = 0.03
@@ -52,7 +50,7 @@ class Transcript:
         for other in beside:
             branches.setdefault(other.turn, other)
         choices = [other for other in beside if other.turn == node.turn]
-        parts = node.message.get("content")
+        content = node.message.get("content")
         entry: dict[str, Any] = {
             "id": node.id,
             "turn": node.turn,
@@ -60,9 +58,9 @@ class Transcript:
             "text": node.text,
             "status": node.status,
             "reasoning": reasoning_text(dict(node.message)),
-            "pictures": sum(1 for part in parts if part.get("type") != "text")
-            if isinstance(parts, list | tuple)
-            else 0,
+            "media": shown_media(content),
+            # Of a question that is only text, people know how long it is.
+            "tokens": content_tokens(content) if node.role == "user" and not isinstance(content, str) else 0,
             "calls": [_call(call) for call in node.message.get("tool_calls") or ()],
             "note": _note(node),
             "model": node.model,
@@ -106,7 +104,9 @@ def _call(call: Any) -> dict[str, str]:
     return {"name": str(function.get("name") or ""), "arguments": str(function.get("arguments") or "")}
 
 
-def markdown_of(node: Node) -> str:
-    """Return one message as Markdown that is safe wherever it is rendered."""
-    who = f"**{_NAMES.get(node.role, node.role)}**" + (f" ({safe_markdown(node.model)})" if node.model else "")
-    return f"{who}\n\n{safe_markdown(node.text)}"
+def shown_media(content: Any) -> list[dict[str, Any]]:
+    """Return the media of a message's content as the panel's front end takes them; what is empty is left out."""
+    return [
+        {name: value for name, value in (("words", str(seen)), ("picture", seen.picture), ("link", seen.link)) if value}
+        for seen in media_in(content)
+    ]

@@ -156,5 +156,9 @@ class Completion:
     def __repr__(self) -> str:
         return f"<Completion {self.text[:60]!r} from {self.model or 'no model'}, finish_reason={self.finish_reason!r}>"
 
+    def _repr_llm_(self) -> str:
+        # Put into another question it is what was said, not what was made safe to show.
+        return self.text
+
     def _repr_markdown_(self) -> str:
         return safe_markdown(self.text)

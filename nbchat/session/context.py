@@ -4,10 +4,9 @@ Pure. Nothing here changes a conversation: a turn that is left out of a request 
 
 Tokens are the server's own counts where it gave them. ``usage.prompt_tokens`` of an earlier answer counts everything
 before that answer, so the difference of two such counts is the cost of what stands between them; it is spread over those
-messages by their length. What no server has counted yet, such as the question about to be asked, is estimated: four
-characters a token, which is OpenAI's rule of thumb for English, rounded up, and four tokens a message for its role and
-the marks around it (OpenAI's cookbook counts three or four, by model). An image or a file counts 765, as OpenAI's guide
-has it for a picture of 1024 by 1024.
+messages by their length. What no server has counted yet, such as the question about to be asked, is estimated: its
+content by the rules of :mod:`nbchat.wire.tokens`, and four tokens a message for its role and the marks around it (OpenAI's
+cookbook counts three or four, by model).
 """
 
 from __future__ import annotations
@@ -21,14 +20,13 @@ from typing import Any, Literal, get_args
 
 from nbchat.errors import ConfigurationError
 from nbchat.session.conversation import Node
+from nbchat.wire.tokens import content_tokens, text_tokens
 
 __all__ = ["Context", "LeftOut", "Window", "checked_context", "estimate"]
 
 Context = Literal["error", "trim"]
 
-_CHARACTERS = 4  # a token
 _OVERHEAD = 4  # tokens a message
-_ATTACHED = 765  # tokens an image or a file
 
 
 def checked_context(value: object) -> Context:
@@ -71,19 +69,10 @@ def estimate(message: Mapping[str, Any]) -> int:
         >>> estimate({"role": "user", "content": "What's Python?"})
         8
     """
-    tokens = _OVERHEAD + _text_tokens(message.get("content"))
+    tokens = _OVERHEAD + content_tokens(message.get("content"))
     if calls := message.get("tool_calls"):
-        tokens += math.ceil(len(json.dumps(calls, default=str)) / _CHARACTERS)
+        tokens += text_tokens(json.dumps(calls, default=str))
     return tokens
-
-
-def _text_tokens(content: object) -> int:
-    if isinstance(content, str):
-        return math.ceil(len(content) / _CHARACTERS)
-    if not isinstance(content, Sequence):
-        return 0
-    texts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
-    return sum(math.ceil(len(text) / _CHARACTERS) if isinstance(text, str) else _ATTACHED for text in texts)
 
 
 @dataclass

@@ -10,9 +10,10 @@ from typing import Any
 from nbchat.session.context import Context, checked_context
 from nbchat.session.conversation import Conversation, Node
 from nbchat.session.markdown import safe_markdown
+from nbchat.session.markdown.media import media_markdown
 from nbchat.wire.decode import without_surrogates
 
-__all__ = ["Exported", "from_json", "to_json", "to_markdown"]
+__all__ = ["Exported", "from_json", "message_markdown", "to_json", "to_markdown"]
 
 _FORMAT = 1  # of the JSON
 _NAMES = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
@@ -40,10 +41,13 @@ class Exported:
 def to_markdown(system: str | None, path: Iterable[Node]) -> str:
     """Return one branch of a conversation as Markdown, with what models said made safe to render."""
     parts = [f"**System**\n\n{safe_markdown(system)}"] if system else []
-    for node in path:
-        who = f"**{_NAMES.get(node.role, node.role)}**" + (f" ({node.model})" if node.model else "")
-        parts.append(f"{who}\n\n{safe_markdown(node.text)}")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *map(message_markdown, path)]) + "\n"
+
+
+def message_markdown(node: Node) -> str:
+    """Return one message as Markdown that is safe wherever it is rendered: who speaks, the text, and what was sent with it."""
+    who = f"**{_NAMES.get(node.role, node.role)}**" + (f" ({safe_markdown(node.model)})" if node.model else "")
+    return "\n\n".join(filter(None, (who, safe_markdown(node.text), media_markdown(node.message.get("content")))))
 
 
 def to_json(session: Exported, *, indent: int | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import EllipsisType
@@ -26,7 +26,7 @@ from nbchat.session.context import Context, Window, checked_context
 from nbchat.session.conversation import Conversation, Node, new_id, request_of
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
-from nbchat.session.prompt import Prompt, question_of
+from nbchat.session.prompt import Prompt, attached_as_configured, question_of
 from nbchat.session.replay import Receiver
 from nbchat.session.request import first_cut
 from nbchat.session.run import Runner, receiver_of
@@ -112,11 +112,15 @@ class Session:
 
     # ---- asking ----------------------------------------------------------------------------------------------------
 
-    def send(self, prompt: Prompt, *, tools: Iterable[Any] | None = None, **overrides: Any) -> Completion:
+    def send(
+        self, prompt: Prompt, *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
+    ) -> Completion:
         """Ask, and wait for the answer.
 
         Args:
             prompt: The question: text, a list of content parts, or a whole message.
+            attach: What goes with it, one thing or a list: paths, addresses of pictures, bytes, images, arrays, figures,
+                tables, or any object; see :func:`nbchat.attachments.attach.attached`.
             tools: The tools for this turn, in place of the session's.
             **overrides: Request fields for this turn only. ``response_format`` may be a type (a dataclass, a ``TypedDict``,
                 ``list[City]`` …): its schema is sent, and the answer is in ``completion.parsed``.
@@ -126,17 +130,23 @@ class Session:
 
         Raises:
             NbchatError: The turn failed or was stopped; the session is as it was, or keeps what had arrived.
+            ConfigurationError: Something can't be attached; nothing is sent.
             TraitError: An override is out of bounds; nothing is sent.
 
         Example:
             >>> chat.send("Name a colour.", temperature=1.5).text  # doctest: +SKIP
+            >>> chat.send("What do these show?", attach=["plot.png", fig, df])  # doctest: +SKIP
         """
-        return self.stream(prompt, tools=tools, **overrides).result()
+        return self.stream(prompt, attach=attach, tools=tools, **overrides).result()
 
-    def stream(self, prompt: Prompt, *, tools: Iterable[Any] | None = None, **overrides: Any) -> Turn:
+    def stream(
+        self, prompt: Prompt, *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
+    ) -> Turn:
         """Ask, and return at once with the turn to watch; arguments as in :meth:`send`."""
+        found = attached_as_configured(attach)
+        question = question_of(prompt, found.parts)
         tell(default_notice(self.client.endpoint, overrides.get("model") or self.parameters.model))
-        return self.ask(question_of(prompt), overrides, tools=tools)
+        return self.ask(question, overrides, tools=tools, remarks=found.notes)
 
     def ask(
         self,
@@ -148,6 +158,7 @@ class Session:
         cell: str | None = None,
         streamed: bool = True,
         tools: Iterable[Any] | None = None,
+        remarks: Sequence[str] = (),
     ) -> Turn:
         """Start a turn: what :meth:`stream`, :meth:`regenerate`, :meth:`edit` and the cell magic have in common.
 
@@ -159,6 +170,7 @@ class Session:
             cell: The notebook cell that asks: its earlier turn on the way to the head is replaced.
             streamed: Whether the server is asked to stream.
             tools: The tools for this turn, in place of the session's.
+            remarks: What is to be said below the answer, of what was asked.
 
         Raises:
             ConfigurationError: Something can't be a tool, or a tool asks the session that waits for it.
@@ -174,6 +186,7 @@ class Session:
         fields = {name: value for name, value in parameters.items() if value is not None}
         offered = by_name(self.tools if tools is None else tools)
         turn = Turn(Asked(question, fields, parent, cell, streamed, system, offered, form, self._context))
+        turn.remarks += remarks
         self._runner.start(turn)
         return turn
 
@@ -189,12 +202,13 @@ class Session:
             raise ConfigurationError("There is no question to ask again.")
         return self.ask(None, overrides, parent=question.id, cell=question.cell)
 
-    def edit(self, index: int, prompt: Prompt, **overrides: Any) -> Turn:
+    def edit(self, index: int, prompt: Prompt, *, attach: Any = (), **overrides: Any) -> Turn:
         """Ask another question in the place of an earlier one; the old one stays in the tree as its sibling.
 
         Args:
             index: Where the question is in :attr:`messages`, from 0, or from the end if negative.
             prompt: The new question.
+            attach: What goes with it, as in :meth:`send`; what went with the old one does not.
             **overrides: Request fields for this turn only.
 
         Raises:
@@ -205,7 +219,8 @@ class Session:
             node = places[index] if -len(places) <= index < len(places) else None
         if node is None or node.role != "user":
             raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
-        return self.ask(question_of(prompt), overrides, parent=node.parent)
+        found = attached_as_configured(attach)
+        return self.ask(question_of(prompt, found.parts), overrides, parent=node.parent, remarks=found.notes)
 
     def tool(self, function: Any = None, /, **settings: Any) -> Any:
         """Offer a function to the model, as a decorator that leaves the function what it is.

@@ -1,0 +1,194 @@
+"""Tables of pandas, polars and Arrow as compact Markdown: their shape, the columns with their types, and some rows.
+
+Whatever the table's size, no more of it is touched than is shown: a table of a billion rows costs what one of a hundred does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nbchat.attachments.kinds import is_a
+from nbchat.attachments.limits import DEFAULT, Limits
+from nbchat.wire.tokens import CHARACTERS
+
+__all__ = ["table"]
+
+# Of each end of a table so many rows are looked at, and of a cell or a name so many characters are shown.
+_MOST_ROWS, _MOST_TEXT = 50, 120
+# Every column has to be worth its place: so many rows are wanted before a further column is.
+_WANTED_ROWS = 5
+# Columns beyond these are not even named.
+_MOST_COLUMNS = 500
+
+_Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Anybody's table, as it is needed here.
+
+    Attributes:
+        what: Whose it is.
+        shape: Its rows and columns.
+        labelled: Whether a row has a label before its values, as pandas' index is.
+        columns: The names and types of its first columns.
+        rows: Gives rows from one to before another, with so many columns.
+    """
+
+    what: str
+    shape: tuple[int, int]
+    labelled: bool
+    columns: Sequence[tuple[Any, Any]]
+    rows: Callable[[int, int, int], Sequence[_Row]]
+
+
+def table(thing: Any, limits: Limits = DEFAULT) -> str | None:
+    """Return a table as Markdown, with what is left out said above it.
+
+    Args:
+        thing: A DataFrame, Series or Index of pandas, a DataFrame or Series of polars, a Table, RecordBatch or column of
+            Arrow.
+        limits: About how many tokens it may become; a single row of a single column is always shown.
+
+    Returns:
+        The text; ``None`` for what is no table.
+
+    Example:
+        >>> import pandas
+        >>> print(table(pandas.DataFrame({"a": [1, 2]})).strip())
+        pandas DataFrame, 2 rows × 1 column:
+        <BLANKLINE>
+        |  | a (int64) |
+        | --- | --- |
+        | 0 | 1 |
+        | 1 | 2 |
+    """
+    found = _pandas(thing) or _polars(thing) or _arrow(thing)
+    return None if found is None else _written(found, limits.table_tokens * CHARACTERS)
+
+
+# ---- whose it is ---------------------------------------------------------------------------------------------------
+
+
+def _pandas(thing: Any) -> _Table | None:
+    if is_a(thing, "pandas", "DataFrame"):
+        frame, what = thing, "DataFrame"
+    elif is_a(thing, "pandas", "Series", "Index"):
+        frame, what = thing.to_frame(), "Series" if is_a(thing, "pandas", "Series") else "Index"
+    else:
+        return None
+
+    def rows(start: int, stop: int, width: int) -> Sequence[_Row]:
+        return list(frame.iloc[start:stop, :width].itertuples(name=None))
+
+    names = list(frame.columns[:_MOST_COLUMNS])
+    columns = list(zip(names, frame.dtypes.iloc[:_MOST_COLUMNS], strict=True))
+    return _Table(f"pandas {what}", frame.shape, True, columns, rows)
+
+
+def _polars(thing: Any) -> _Table | None:
+    if is_a(thing, "polars", "Series"):
+        frame, what = thing.to_frame(), "Series"
+    elif is_a(thing, "polars", "DataFrame"):
+        frame, what = thing, "DataFrame"
+    else:
+        return None
+
+    def rows(start: int, stop: int, width: int) -> Sequence[_Row]:
+        return frame[:, :width].slice(start, stop - start).rows()  # type: ignore[no-any-return]
+
+    columns = list(zip(frame.columns[:_MOST_COLUMNS], frame.dtypes[:_MOST_COLUMNS], strict=True))
+    return _Table(f"polars {what}", frame.shape, False, columns, rows)
+
+
+def _arrow(thing: Any) -> _Table | None:
+    if is_a(thing, "pyarrow", "Array", "ChunkedArray"):
+        held, columns = [thing], [("", thing.type)]
+    elif is_a(thing, "pyarrow", "Table", "RecordBatch"):
+        held = thing.columns
+        columns = [(field.name, field.type) for field in list(thing.schema)[:_MOST_COLUMNS]]
+    else:
+        return None
+
+    def rows(start: int, stop: int, width: int) -> Sequence[_Row]:
+        values = [column.slice(start, stop - start).to_pylist() for column in held[:width]]
+        return list(zip(*values, strict=True))
+
+    return _Table(f"Arrow {type(thing).__name__}", (len(thing), len(held)), False, columns, rows)
+
+
+# ---- how it is written ---------------------------------------------------------------------------------------------
+
+
+def _written(found: _Table, room: int) -> str:
+    """Return a table in about so many characters."""
+    count = found.shape[0]
+    first = found.rows(0, min(count, _MOST_ROWS), len(found.columns))
+    last = found.rows(max(count - _MOST_ROWS, len(first)), count, len(found.columns))
+    head = [*([""] if found.labelled else []), *(f"{_cell(name)} ({kind})" for name, kind in found.columns)]
+    lines = [head, *([_cell(value) for value in row] for row in (*first, *last))]
+    width = _columns_that_fit(lines, room, 1 + found.labelled)
+    lines = [line[:width] for line in lines]
+    above, below = _rows_that_fit([sum(map(len, line)) + 3 * width for line in lines], len(first), room)
+    shown = [*lines[: 1 + above], *(lines[len(lines) - below :] if below else [])]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in (shown[0], ["---"] * width, *shown[1:]))
+    said = _said(found, width - found.labelled, above, below)
+    return f"\n\n{found.what}, {said}:\n\n{text}\n"
+
+
+def _columns_that_fit(lines: list[list[str]], room: int, least: int) -> int:
+    """Return how many columns leave room for some rows."""
+    some = lines[: 1 + _WANTED_ROWS]
+    taken = 0
+    for column in range(len(lines[0])):
+        taken += sum(len(line[column]) + 3 for line in some)
+        if taken > room and column >= least:
+            return column
+    return len(lines[0])
+
+
+def _rows_that_fit(lengths: list[int], first: int, room: int) -> tuple[int, int]:
+    """Return how many rows of the beginning and of the end fit: two of the beginning for each one of the end."""
+    left = room - 2 * lengths[0]
+    above = below = 0
+    beginning, end = lengths[1 : 1 + first], lengths[1 + first :][::-1]
+    while above < len(beginning) or below < len(end):
+        from_end = below < len(end) and (above == len(beginning) or 2 * below < above - 1)
+        left -= end[below] if from_end else beginning[above]
+        if left < 0 and above:
+            break
+        above, below = above + (not from_end), below + from_end
+    return above, below
+
+
+def _said(found: _Table, width: int, above: int, below: int) -> str:
+    """Return the shape of a table, and what of it is shown, if not all is."""
+    rows, columns = found.shape
+    words = [f"{_counted(rows, 'row')} × {_counted(columns, 'column')}"]
+    if above + below < rows:
+        words.append(f"the first {above:,}" + (f" and the last {below:,}" if below else "") + " rows shown")
+    if width < columns:
+        names = [_cell(name) for name, _ in found.columns[width:]]
+        more = _within(names, _MOST_TEXT * 4)
+        words.append(f"the first {_counted(width, 'column')} shown, and not {more}")
+    return "; ".join(words)
+
+
+def _within(names: list[str], room: int) -> str:
+    """Return names, as many as there is room for in characters."""
+    text = ", ".join(names)
+    return text if len(text) <= room else f"{text[:room].rpartition(', ')[0]}, …"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    if len(text) > _MOST_TEXT:
+        text = f"{text[:_MOST_TEXT]}…"
+    return re.sub(r"\s*\n\s*", " ", text).replace("|", "\\|")

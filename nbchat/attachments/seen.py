@@ -1,0 +1,180 @@
+"""Sent parts as a person sees them: in words, with a small picture of a picture; never their base64.
+
+A conversation may come from a file that anybody wrote. What is shown as a picture is therefore made here: of bytes that are a
+PNG, JPEG, GIF or WebP whatever the part says of them, under the type that they have. An address is a link, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nbchat.attachments.limits import megabytes
+from nbchat.wire.measures import page_count, pixel_size, seconds
+from nbchat.wire.media import Medium, data_url, medium_of
+from nbchat.wire.sniff import IMAGES, media_type
+from nbchat.wire.tokens import medium_tokens
+
+__all__ = ["Seen", "media_in", "shortened", "without_large_media"]
+
+# What a page gets of a picture: at most so many pixels a side; and as it is, if it has no more than so many bytes.
+_SIDE, _SMALL = 384, 16_000
+_DRAWN = 50_000_000  # pixels of what is decoded for it: a file of a few bytes may claim to have any number
+_REMEMBERED = 200  # media: their pictures are a few megabytes together
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+# Longer data than this, in characters, says nothing to a reader.
+_READABLE = 200
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture, a sound or a file that was sent.
+
+    Attributes:
+        kind: ``image``, ``audio`` or ``file``.
+        words: What it is, with its name and its size.
+        tokens: About how many tokens it is to a model; ``None`` where its size is not known.
+        picture: A small picture of a picture, as an address that holds it; empty where there is none.
+        link: Where a picture is, if it is not in the request.
+    """
+
+    kind: str
+    words: str
+    tokens: int | None = None
+    picture: str = ""
+    link: str = ""
+
+    def __str__(self) -> str:
+        return self.words if self.tokens is None else f"{self.words}, ≈ {self.tokens:,} tokens"
+
+
+def media_in(content: Any) -> list[Seen]:
+    """Return the pictures, sounds and files of a message's content, in order.
+
+    Example:
+        >>> [str(seen) for seen in media_in([{"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}])]
+        ['picture at a.b']
+    """
+    if not isinstance(content, list | tuple):
+        return []
+    return [_seen(medium) for medium in map(medium_of, content) if medium is not None]
+
+
+def _seen(medium: Medium) -> Seen:
+    if medium.encoded:
+        return _memory.recall(medium)
+    if medium.kind == "image" and _WEB.match(medium.address):
+        host = medium.address.split("/")[2]
+        return Seen("image", f"picture at {host}", link=medium.address)
+    return Seen(medium.kind, f"{_NOUNS[medium.kind]} {medium.name}".strip())
+
+
+_NOUNS = {"image": "picture", "audio": "sound", "file": "file"}
+
+
+class _Memory:
+    """What media look like, by what they are: looking takes long, and views ask often and from any thread."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[bytes, Medium], Seen] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def recall(self, medium: Medium) -> Seen:
+        """Return what a medium looks like."""
+        # Its digest in the place of its data, which may be large.
+        digest = hashlib.blake2b(medium.encoded.encode("utf-8", "replace"), digest_size=16).digest()
+        key = (digest, Medium(medium.kind, name=medium.name, detail=medium.detail))
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        seen = _looked_at(medium)
+        with self._lock:
+            self._known[key] = seen
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return seen
+
+
+_memory = _Memory()
+
+
+def _looked_at(medium: Medium) -> Seen:
+    data, kind = medium.data(), medium.kind
+    found = media_type(data)
+    form = found.partition("/")[2].upper()
+    size, tokens = megabytes(len(data)), medium_tokens(medium)
+    if kind == "image":
+        pixels = pixel_size(data)
+        if found not in IMAGES or pixels is None:
+            return Seen(kind, f"picture of an unknown kind, {size}")
+        small = _small(data, found) if pixels[0] * pixels[1] <= _DRAWN else ""
+        return Seen(kind, f"{form} picture, {pixels[0]} × {pixels[1]}, {size}", tokens, small)
+    if kind == "audio":
+        length = seconds(data)
+        words = f"{'MP3' if form == 'MPEG' else form} sound, " + (f"{length:.1f} s, " if length else "") + size
+        return Seen(kind, words, tokens if length else None)
+    pages = page_count(data)
+    counted = f"{pages} page{'' if pages == 1 else 's'}, " if pages else ""
+    return Seen(kind, f"{medium.name or 'file'}, {counted}{size}", tokens if pages else None)
+
+
+def _small(data: bytes, found: str) -> str:
+    """Return a picture small enough for a page, as an address; nothing where it would have to be made and can't be."""
+    if len(data) <= _SMALL:
+        return data_url(found, data)
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        return ""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP")) as opened:
+            small = ImageOps.exif_transpose(opened).convert("RGBA")
+        small.thumbnail((_SIDE, _SIDE))
+        buffer = io.BytesIO()
+        small.save(buffer, "WEBP", quality=80)
+    except (OSError, ValueError, SyntaxError):
+        return ""
+    return data_url("image/webp", buffer.getvalue())
+
+
+# ---- values with less data in them ---------------------------------------------------------------------------------
+
+
+def shortened(value: Any) -> Any:
+    """Return a request, or a part of one, for reading: its media's data in a few words.
+
+    Example:
+        >>> shortened({"url": "data:image/png;base64," + "A" * 4000})
+        {'url': 'data:image/png;base64,… (3 kB)'}
+    """
+    if isinstance(value, Mapping):
+        medium = medium_of(value)
+        if medium is not None and medium.kind == "audio" and len(medium.encoded) > _READABLE:
+            sound = {**value["input_audio"], "data": f"… ({megabytes(medium.size)})"}
+            return {**value, "input_audio": sound}
+        return {name: shortened(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shortened(item) for item in value]
+    if isinstance(value, str) and value.startswith("data:") and len(value) > _READABLE:
+        head, _, data = value.partition(",")
+        return f"{head},… ({megabytes(len(data) * 3 // 4)})"
+    return value
+
+
+def without_large_media(content: Any, most: int) -> Any:
+    """Return a message's content with a line of text in the place of each medium that has more than *most* bytes."""
+    if not isinstance(content, list | tuple):
+        return content
+    return [_or_words(part, most) for part in content]
+
+
+def _or_words(part: Any, most: int) -> Any:
+    medium = medium_of(part)
+    return part if medium is None or medium.size <= most else {"type": "text", "text": f"[{_seen(medium)}]"}
