@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kernels import Kernel, kernel
 from local_model import engine, model_file
+from samples import picture
 from scripted import PATIENCE, Reply, Request, ScriptedServer, chunk, sse
 from test_overflow import REFUSALS
 
@@ -24,6 +25,7 @@ from nbchat.session.context import LeftOut, Window, estimate
 from nbchat.session.conversation import Node
 from nbchat.session.events import TurnNoticed
 from nbchat.session.session import Session
+from nbchat.wire.media import data_url
 
 
 @pytest.fixture(autouse=True)
@@ -412,10 +414,15 @@ def test_reasoning_does_not_go_back():
 
 
 def test_estimates():
-    """Four characters a token, four tokens a message, a fixed sum for an image, and the calls of tools."""
+    """Four characters a token, four tokens a message, an image by its size and not its file, and the calls of tools."""
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
     assert estimate({"role": "user", "content": "x" * 41}) == 4 + 11
     assert estimate({"role": "user", "content": [{"type": "text", "text": "x" * 8}, image]}) == 4 + 2 + 765
+    shown = {
+        "type": "image_url",
+        "image_url": {"url": data_url("image/png", picture("PNG", (2000, 1000)) + bytes(10**6))},
+    }
+    assert estimate({"role": "user", "content": [shown]}) == 4 + 85 + 6 * 170
     assert estimate({"role": "assistant", "content": None, "tool_calls": [{"id": "x" * 400}]}) > 100
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,14 +160,79 @@ def test_a_failing_expression_sends_nothing(kernel: Kernel, server: ScriptedServ
 
 
 def test_a_table_goes_in(kernel: Kernel, server: ScriptedServer):
-    """{{df.describe()}} puts a Markdown table in, with its shape."""
+    """{{df.describe()}} puts a Markdown table in, with its shape and the types of its columns."""
     server.answer("ok")
     kernel.run("import pandas as pd\ndf = pd.DataFrame({'a': [1.0, 2.0, 4.0], 'b|c': ['x', 'y', 'z']})")
     kernel.run("%%chat\nSummarise {{df.describe()}} and {{df}}.")
     sent = server.requests[0].json["messages"][0]["content"]
     assert "| mean | 2.33333 |" in sent
-    assert "(8 rows × 1 columns)" in sent
-    assert "|  | a | b\\|c |" in sent
+    assert "pandas DataFrame, 8 rows × 1 column:" in sent
+    assert "|  | a (float64) | b\\|c (str) |" in sent
+
+
+def test_attachments(kernel: Kernel, server: ScriptedServer):
+    """--attach sends an expression's value, a file and an address with the question, each time it is given."""
+    server.answer("seen")
+    kernel.run("import matplotlib; matplotlib.use('agg'); from matplotlib.figure import Figure; fig = Figure((2, 1))")
+    kernel.run("import pandas as pd; df = pd.DataFrame({'a': [1, 2]}); open('notes.txt', 'w').write('hello')")
+    shown = kernel.run(
+        '%%chat --attach fig --attach "df.head(1)" --attach notes.txt --attach https://a.b/c.png\nWhat do {{1 + 1}} show?'
+    )
+    assert (shown.error, shown.stderr) == (None, "")
+    text, figure, table, notes, address = server.requests[0].json["messages"][0]["content"]
+    assert text == {"type": "text", "text": "What do 2 show?"}
+    assert figure["image_url"]["url"].startswith("data:image/png;base64,")
+    assert "| 0 | 1 |" in table["text"]
+    assert "| 1 | 2 |" not in table["text"]
+    assert "notes.txt:" in notes["text"]
+    assert address["image_url"]["url"] == "https://a.b/c.png"
+
+
+def test_a_picture_in_a_cell(kernel: Kernel, server: ScriptedServer):
+    """A figure in the question is a part of it; the cell keeps a small picture, says what was sent, and records it."""
+    server.answer("A line.")
+    kernel.run("import matplotlib; matplotlib.use('agg'); from matplotlib.figure import Figure; fig = Figure((2, 1))")
+    shown = kernel.run("%%chat\nWhat is {{fig}}?")
+    assert [part["type"] for part in server.requests[0].json["messages"][0]["content"]] == ["text", "image_url", "text"]
+    answer, picture, note = shown.markdown.split("\n\n")
+    assert answer == "A line."
+    assert picture.startswith("![picture](data:image/png;base64,")
+    assert re.fullmatch(r"\*\[sent with PNG picture, 200 × 100, [\w ]+: ≈ 258 tokens in all\]\*", note)
+    assert shown.outputs[0]["data"]["text/plain"] == f"A line.\n\n{note.strip('*')}"
+    assert shown.record["question"] == server.requests[0].json["messages"][0]
+    history = kernel.run("%chat history")
+    assert "![picture](data:image/png;base64," in history.markdown
+    assert "[PNG picture, 200 × 100" in history.outputs[0]["data"]["text/plain"]
+
+
+def test_a_large_picture_is_not_kept_with_the_cell(kernel: Kernel, server: ScriptedServer):
+    """A picture of a megabyte goes to the model, and the cell keeps what it was: its notebook stays small."""
+    server.answer("Noise.")
+    kernel.run("import numpy as np; noise = np.random.default_rng(5).integers(0, 256, (600, 600, 3), 'uint8')")
+    shown = kernel.run("%%chat --attach noise\nWhat is it?")
+    assert len(server.requests[0].body) > 1_000_000
+    assert len(json.dumps(shown.messages, default=str)) < 150_000
+    text, was = shown.record["question"]["content"]
+    assert (text["text"], was["type"]) == ("What is it?", "text")
+    assert was["text"].startswith("[PNG picture, 600 × 600, 1.1 MB")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--attach nope", "--attach nope: NameError: name 'nope' is not defined. Nothing was sent"),
+        ("--attach missing.png", "--attach missing.png: NameError: name 'missing' is not defined"),
+        ("--attach \"'missing.png'\"", "There is no file 'missing.png'"),
+        ("--attach", "expected one argument"),
+    ],
+)
+def test_what_can_not_be_attached_is_one_line(kernel: Kernel, server: ScriptedServer, line: str, words: str):
+    """A thing that can't be attached is an error of one line, and nothing is sent."""
+    shown = kernel.run(f"%%chat {line}\nHi")
+    assert shown.error is not None
+    assert words in shown.error[1]
+    assert len(shown.error[2]) == 1
+    assert server.requests == []
 
 
 def test_the_conversation_follows_the_notebook(kernel: Kernel, server: ScriptedServer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,12 +14,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from kernels import kernel
+from PIL import Image
 from scripted import PATIENCE, ScriptedServer, chunk
 from traitlets import TraitError
 
 import nbchat
+from nbchat.attachments.attach import parts_of
 from nbchat.client import refusals
 from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError, NbchatError
@@ -40,6 +44,9 @@ NO_TEMPERATURE = {
         "code": "unsupported_parameter",
     }
 }
+
+# A picture that does not compress, of 1.1 MB.
+NOISE = np.random.default_rng(6).integers(0, 256, (600, 600, 3), "uint8")
 
 
 class Front:
@@ -360,7 +367,7 @@ def run_curl(source: str) -> None:
     if shutil.which("curl") is None:
         pytest.skip("there is no curl here")
     direct = {**os.environ, "NO_PROXY": "*"}
-    done = subprocess.run(["sh", "-c", source], capture_output=True, timeout=PATIENCE, check=False, env=direct)
+    done = subprocess.run(["sh"], input=source.encode(), capture_output=True, timeout=PATIENCE, check=False, env=direct)
     assert done.returncode == 0, done.stderr
 
 
@@ -445,6 +452,35 @@ def test_azure_by_its_own_variables(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("AZURE_OPENAI_AD_TOKEN")
     monkeypatch.delenv("AZURE_OPENAI_API_KEY")
     assert "api-key: $AZURE_OPENAI_API_KEY" in preview(nbchat.Session("azure/gpt4"), "Hi")["curl"]
+
+
+def test_a_request_with_pictures_is_read_short_and_copied_whole(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+):
+    """For reading, data is a few words; whole, curl and Python send it all, however large."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    chat = nbchat.Session("scripted", base_url=server.url)
+    content = [{"type": "text", "text": "It's $HOME"}, *parts_of(NOISE)]
+    read = preview(chat, content)
+    assert read["shortened"]
+    for form in ("json", "curl", "python"):
+        assert len(read[form]) < 2000
+        assert "data:image/png;base64,… (1.1 MB)" in read[form]
+    told = preview(chat, content, whole=True)
+    assert not told["shortened"]
+    server.always_answer("ok")
+    run_curl(told["curl"])
+    run_python(told["python"])
+    assert [request.json for request in server.requests] == [json.loads(told["json"])] * 2
+    assert server.requests[0].json["messages"][0]["content"] == content
+    assert not preview(chat, "Hi")["shortened"]
+
+
+def test_the_panel_reads_short_and_copies_whole(front: Front):
+    """The front end asks for the request as it is read, and for the whole of it to copy."""
+    front.panel._names = {"noise": Image.fromarray(NOISE)}
+    assert len(json.dumps(front.ask("preview", text="{{noise}}"))) < 5000
+    assert len(front.ask("preview", text="{{noise}}", whole=True)["json"]) > 1_000_000
 
 
 def test_the_embedded_model_has_no_address(monkeypatch: pytest.MonkeyPatch):
@@ -665,3 +701,79 @@ def grow(chat: nbchat.Session, count: int, before: str = "") -> None:
         chat._conversation.add(Node(f"n{number}", parent, message, f"t{number // 2}"))
         parent = f"n{number}"
     chat._conversation.head = parent
+
+
+# ---- pictures and other media --------------------------------------------------------------------------------------
+
+
+def test_what_was_sent_is_shown_small(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """While an answer comes and after it, the question has a small picture and words, and never the picture itself."""
+    gate = threading.Event()
+    server.stream(chunk("So far"), gate, chunk(finish="stop"))
+    turn = chat.stream("Look:", attach=[NOISE, {"type": "file", "file": {"filename": "a.pdf", "file_id": "f-1"}}])
+    shown = front.wait(lambda m: m["type"] == "turn")["turn"]
+    gate.set()
+    turn.result(PATIENCE)
+    question = front.path(2)["messages"][0]
+    picture, file = question["media"]
+    assert shown["media"] == question["media"]
+    assert (shown["question"], question["text"]) == ("Look:", "Look:")
+    assert picture["words"] == "PNG picture, 600 × 600, 1.1 MB, ≈ 765 tokens"
+    assert picture["picture"].startswith("data:image/webp;base64,")
+    assert file == {"words": "file a.pdf"}
+    assert question["tokens"] == 2 + 765 + 2265
+    assert len(json.dumps(front.got)) < 300_000
+    assert "media" not in front.path(2)["messages"][1]
+
+
+def test_what_the_notebook_keeps_has_small_pictures(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """The panel's saved form has the small picture of what was sent, made by us, and what it was."""
+    server.answer("ok")
+    chat.send("Look:", attach=[NOISE])
+    (question, _) = front.ask("markdown", start=0)["texts"]
+    assert re.fullmatch(
+        r"\*\*You\*\*\n\nLook:\n\n!\[picture\]\(data:image/webp;base64,[\w+/=]+\)\n\n\*\[PNG picture, [^\n]+ tokens\]\*",
+        question,
+    )
+    assert len(question) < 60_000
+
+
+def test_a_picture_in_the_composer(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """{{name}} in the panel sends a picture as one, and says below the answer what was done to it."""
+    front.panel._names = {"photo": Image.new("L", (4096, 2))}
+    server.answer("ok")
+    front.ask("ask", text="What is {{photo}}?")
+    question, answer = front.path(2)["messages"]
+    assert [part["type"] for part in server.requests[0].json["messages"][0]["content"]] == ["text", "image_url", "text"]
+    assert question["text"] == "What is ?"
+    assert answer["note"] == "the picture was scaled down from 4096 × 2 to 2048 × 1 pixels"
+
+
+def test_an_edited_question_keeps_its_pictures(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Whoever edits the text of a question asks it with the same pictures, also where no text is left."""
+    server.always_answer("ok")
+    chat.send("Look:", attach=[NOISE])
+    node = front.path(2)["messages"][0]["id"]
+    for text, kinds in (("Look again:", ["text", "image_url"]), ("", ["image_url"])):
+        front.ask("edit", node=node, text=text)
+        front.wait(
+            lambda m, text=text: m["type"] == "path" and m["messages"] and m["messages"][0].get("text", "") == text
+        )
+        assert [part["type"] for part in server.requests[-1].json["messages"][0]["content"]] == kinds
+    assert front.ask("ask", text=" ") == ["The question is empty."]
+
+
+def test_what_a_file_says_is_not_run_when_its_question_is_edited(
+    front: Front, chat: nbchat.Session, server: ScriptedServer, tmp_path: Path
+):
+    """Double braces in a file that was attached are text for good: editing the question evaluates none of them."""
+    ran: list[int] = []
+    front.panel._names = {"trap": lambda: ran.append(1)}
+    (tmp_path / "page.html").write_text("<p>{{ trap() }}</p>")
+    server.always_answer("ok")
+    chat.send("Explain:", attach=tmp_path / "page.html")
+    question = front.path(2)["messages"][0]
+    front.ask("edit", node=question["id"], text=question["text"].replace("Explain", "Explain {{1 + 1}}"))
+    front.wait(lambda m: m["type"] == "path" and m["messages"] and "Explain 2:" in m["messages"][0].get("text", ""))
+    assert ran == []
+    assert "{{ trap() }}" in server.requests[1].json["messages"][0]["content"]

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
+from samples import pdf, sound
 from scripted import PATIENCE, ScriptedServer, chunk
 from traitlets import TraitError
 
+from nbchat.client.config import settings
 from nbchat.errors import APIConnectionError, ConfigurationError, NbchatError, ServerError, TurnCancelled
+from nbchat.session.conversation import Node
 from nbchat.session.events import HeadMoved, ParameterChanged, TextAdded, TurnEnded, TurnQueued, TurnStarted
 from nbchat.session.session import Session
+from nbchat.wire.measures import pixel_size
+from nbchat.wire.media import medium_of
 
 
 @pytest.fixture
@@ -527,3 +539,129 @@ def test_a_failure_is_told_again_as_it_was(chat: Session, server: ScriptedServer
             turn.result(PATIENCE)
         lengths.append(len(raised.traceback))
     assert len(set(lengths)) == 1
+
+
+# ---- attachments ---------------------------------------------------------------------------------------------------
+
+
+def noise(side: int) -> Image.Image:
+    """A picture that does not compress."""
+    return Image.fromarray(np.random.default_rng(4).integers(0, 256, (side, side, 3), "uint8"))
+
+
+def test_what_is_attached_follows_the_question(chat: Session, server: ScriptedServer, tmp_path: Path):
+    """The request has the text first, then each thing as its part, and the conversation keeps them for the next one."""
+    (tmp_path / "paper.pdf").write_bytes(pdf())
+    server.always_answer("I see.")
+    things = [Image.new("L", (3, 3)), tmp_path / "paper.pdf", sound(), pd.DataFrame({"a": [1]}), "https://a.b/c.png"]
+    chat.send("What are these?", attach=things)
+    chat.send("And now?")
+    first, second = (request.json["messages"] for request in server.requests)
+    content = first[0]["content"]
+    assert content[0] == {"type": "text", "text": "What are these?"}
+    assert [part["type"] for part in content[1:]] == ["image_url", "file", "input_audio", "text", "image_url"]
+    assert second[0]["content"] == content
+    assert second[2] == {"role": "user", "content": "And now?"}
+
+
+@pytest.mark.parametrize("nothing", [(), [], None])
+def test_a_question_alone_stays_text(chat: Session, server: ScriptedServer, nothing: Any):
+    """Where nothing is attached, the content is a string."""
+    server.answer("ok")
+    chat.send("Hi", attach=nothing)
+    assert server.requests[0].json["messages"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_one_thing_needs_no_list(chat: Session, server: ScriptedServer, tmp_path: Path):
+    """A single thing is attached as it is, and it may be the whole question."""
+    (tmp_path / "a.txt").write_text("hello")
+    server.always_answer("ok")
+    chat.send("", attach=str(tmp_path / "a.txt"))
+    chat.stream([{"type": "text", "text": "Look:"}], attach=np.zeros((2, 2))).result(PATIENCE)
+    chat.stream({"content": "Look:", "name": "ada"}, attach={"k": 1}).result(PATIENCE)
+    first, second, third = (request.json["messages"][-1] for request in server.requests)
+    assert [part["type"] for part in first["content"]] == ["text"]
+    assert [part["type"] for part in second["content"]] == ["text", "image_url"]
+    assert (third["name"], third["content"][1]["text"]) == ("ada", "\n\n{'k': 1}")
+
+
+def test_nothing_is_sent_if_something_can_not_be_attached(chat: Session, server: ScriptedServer):
+    """One thing that can't be attached ends it all: no request, no turn, no event."""
+    events: list[Any] = []
+    chat.subscribe(events.append)
+    for ask in (chat.send, chat.stream, lambda text, attach: chat.edit(0, text, attach=attach)):
+        with pytest.raises(ConfigurationError):
+            ask("Look:", attach=[np.zeros((2, 2)), "missing.png"])
+    assert (server.requests, events, chat.messages, chat.turn) == ([], [], [], None)
+
+
+def test_what_was_changed_is_said_below_the_answer(
+    chat: Session, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+):
+    """A picture that was scaled down is a remark of the turn, kept with the answer and told once to who waits in Python."""
+    server.answer("ok")
+    chat.send("Look:", attach=Image.new("L", (4096, 2)))
+    remark = "the picture was scaled down from 4096 × 2 to 2048 × 1 pixels"
+    assert chat.turn is not None
+    assert chat.turn.remarks == [remark]
+    assert list(chat.conversation.nodes.values())[1].remarks == [remark]
+    assert capsys.readouterr().err == f"nbchat: {remark}.\n"
+
+
+def test_limits_come_from_the_configuration(chat: Session, server: ScriptedServer):
+    """c.NBChat.attach bounds what is attached."""
+    settings().attach = {"image_side": 10}
+    server.answer("ok")
+    chat.send("Look:", attach=Image.new("L", (40, 20)))
+    medium = medium_of(server.requests[0].json["messages"][0]["content"][1])
+    assert medium is not None
+    assert pixel_size(medium.data()) == (10, 5)
+    settings().attach = {"sides": 10}
+    with pytest.raises(ConfigurationError, match="There is no limit 'sides'"):
+        chat.send("Look:")
+
+
+def test_an_edited_question_has_its_own_attachments(chat: Session, server: ScriptedServer):
+    """Editing replaces what was attached, as it replaces the text."""
+    server.always_answer("ok")
+    chat.send("Look:", attach={"k": 1})
+    chat.edit(0, "Look again:", attach=["https://a.b/c.png"]).result(PATIENCE)
+    assert [part["type"] for part in chat.messages[0]["content"]] == ["text", "image_url"]
+
+
+def test_what_was_sent_is_exported_whole(chat: Session, server: ScriptedServer):
+    """JSON brings every byte back; Markdown shows a picture small, says the rest in words, and is safe."""
+    server.answer("ok")
+    things = [
+        noise(300),
+        {"type": "file", "file": {"filename": "<b>a</b>.pdf", "file_id": "file-1"}},
+        "https://a.b/c.png",
+    ]
+    chat.send("Look:", attach=things)
+    read = Session.from_json(chat.to_json())
+    assert read.messages == chat.messages
+    markdown = chat.to_markdown()
+    assert read.to_markdown() == markdown
+    assert len(markdown) < 100_000 < len(chat.to_json())
+    assert "![picture](data:image/webp;base64," in markdown
+    assert re.search(r"\*\[PNG picture, 300 × 300, \d+ kB, ≈ 255 tokens\]\*", markdown)
+    assert "<b>" not in markdown
+    assert "[picture at a.b](https://a.b/c.png)" in markdown
+
+
+def test_a_conversation_with_foreign_parts_is_shown(chat: Session):
+    """A conversation from a file may hold anything as a picture: no script of it gets into what is shown."""
+    script = base64.b64encode(b"<svg><script>alert(1)</script></svg>").decode()
+    urls = [
+        f"data:image/svg+xml;base64,{script}",
+        "javascript:alert(1)",
+        "https://a.b/c.png) ![x](https://evil.example/y.png",
+        'https://a.b/"onerror="alert(1)',
+    ]
+    content = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    chat._conversation.add(Node("q", None, {"role": "user", "content": content}, "t"))
+    chat._conversation.head = "q"
+    markdown = chat.to_markdown()
+    assert "javascript:" not in markdown
+    assert script not in markdown
+    assert "![" not in markdown

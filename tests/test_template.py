@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import struct
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +11,18 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from PIL import Image
 from recordings import UNHURRIED
+from scripted import ScriptedServer
 
+from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError
 from nbchat.jupyter import template
-from nbchat.jupyter.template import describe, expand
+from nbchat.jupyter.template import attached_by_name, expand
+from nbchat.session.session import Session
+from nbchat.wire.measures import pixel_size
+from nbchat.wire.media import medium_of
 
 NAMES: dict[str, Any] = {
     "x": 41,
@@ -85,7 +90,7 @@ NAMES: dict[str, Any] = {
 )
 def test_what_is_replaced(source: str, expected: str):
     """Double braces hold an expression, however many braces of its own it has; all else arrives as typed."""
-    assert expand(source, NAMES) == expected
+    assert expand(source, NAMES) == (expected, ())
 
 
 @pytest.mark.parametrize(
@@ -127,16 +132,11 @@ def test_a_value_that_can_not_be_shown_fails_too():
         def _repr_llm_(self) -> str:
             raise ZeroDivisionError("no text")
 
-    class BrokenTable:
-        @property
-        def columns(self) -> Any:
-            raise ZeroDivisionError("no text")
-
     class BrokenFigure:
         def savefig(self, *_: Any, **__: Any) -> None:
             raise ZeroDivisionError("no text")
 
-    for kind in (Broken, BrokenModel, BrokenTable, BrokenFigure):
+    for kind in (Broken, BrokenModel, BrokenFigure):
         with pytest.raises(ConfigurationError, match=r"\{\{thing\}\} can't be put in: ZeroDivisionError: no text"):
             expand("{{thing}}", {"thing": kind()})
 
@@ -146,7 +146,7 @@ def test_the_notebook_is_left_alone():
     names = dict(NAMES)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        assert expand("{{(y := x) + y}} {{ }} {{[z for z in 'ab']}}", names) == "82 {{ }} ['a', 'b']"
+        assert expand("{{(y := x) + y}} {{ }} {{[z for z in 'ab']}}", names).content == "82 {{ }} ['a', 'b']"
     assert (names, warned) == (NAMES, [])
 
     def interrupt() -> None:
@@ -163,7 +163,7 @@ def test_any_braces_are_text_or_one_error(source: str):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            got = expand(source, NAMES)
+            got = expand(source, NAMES).content
         except ConfigurationError as error:
             got = str(error)
             failed = True
@@ -178,7 +178,7 @@ def test_any_braces_are_text_or_one_error(source: str):
 @given(st.text(max_size=50))
 def test_values_arrive_as_they_are(value: str):
     """A text that is put in is in the question sign by sign, whatever signs it has."""
-    assert expand("<{{value}}>", {"value": value}) == f"<{value}>"
+    assert expand("<{{value}}>", {"value": value}).content == f"<{value}>"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_long_text_is_read_once(source: str, monkeypatch: pytest.MonkeyPatch):
     tries: list[str] = []
     real = template._is_python
     monkeypatch.setattr(template, "_is_python", lambda text: tries.append(text) or real(text))
-    assert expand(source, {}) == source
+    assert expand(source, {}).content == source
     assert tries == []
 
 
@@ -203,189 +203,74 @@ def test_a_failing_text_is_tried_within_a_page_only(monkeypatch: pytest.MonkeyPa
     assert max(map(len, tries)) <= 2_000
 
 
-# ---- tables --------------------------------------------------------------------------------------------------------
-
-
-def table(value: Any) -> list[str]:
-    """The lines of what a value becomes."""
-    text = describe(value)
-    assert isinstance(text, str)
-    assert text.startswith("\n")
-    assert text.endswith("\n")
-    return text.strip("\n").split("\n")
-
-
-def test_a_data_frame():
-    """A DataFrame is a Markdown table with its index, and its shape below."""
-    frame = pd.DataFrame({"a": [1, 2], "b": [0.5, 1 / 3]}, index=["u", "v"])
-    assert table(frame) == [
-        "|  | a | b |",
-        "| --- | --- | --- |",
-        "| u | 1 | 0.5 |",
-        "| v | 2 | 0.333333 |",
-        "",
-        "(2 rows × 2 columns)",
-    ]
-    assert expand("Look:{{df}}Well?", {"df": frame}).startswith("Look:\n|  | a")
-
-
-def test_a_large_frame_shows_its_beginning():
-    """Of many rows and columns the first are shown, and it is said so."""
-    lines = table(pd.DataFrame(np.zeros((1000, 60))))
-    assert len(lines) == 2 + 20 + 2
-    assert lines[0].count("|") == 1 + 1 + 30
-    assert {line.count("|") for line in lines[:22]} == {32}
-    assert lines[-1] == "(1000 rows × 60 columns; the first 20 rows shown; the first 30 columns shown)"
-
-
-@pytest.mark.parametrize(
-    ("frame", "expected"),
-    [
-        (pd.DataFrame(), ["|  |", "| --- |", "", "(0 rows × 0 columns)"]),
-        (pd.DataFrame({"a": []}), ["|  | a |", "| --- | --- |", "", "(0 rows × 1 columns)"]),
-        (pd.DataFrame(index=[1]), ["|  |", "| --- |", "| 1 |", "", "(1 rows × 0 columns)"]),
-        (
-            pd.DataFrame([[1, 2]], columns=["a", "a"]),
-            ["|  | a | a |", "| --- | --- | --- |", "| 0 | 1 | 2 |", "", "(1 rows × 2 columns)"],
-        ),
-        (
-            pd.DataFrame({"a": [None, 1.0], "b": [pd.NaT, pd.Timestamp("2026-01-02")], "c": pd.array([pd.NA, 5], dtype="Int64")}),
-            ["|  | a | b | c |", "| --- | --- | --- | --- |", "| 0 | nan | NaT | <NA> |", "| 1 | 1 | 2026-01-02 00:00:00 | 5 |", "", "(2 rows × 3 columns)"],
-        ),
-        (
-            pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_tuples([("x", 1), ("y", 2)])),
-            ["|  | a |", "| --- | --- |", "| ('x', 1) | 1 |", "| ('y', 2) | 2 |", "", "(2 rows × 1 columns)"],
-        ),
-        (
-            pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("x", "a"), ("x", "b")])),
-            ["|  | ('x', 'a') | ('x', 'b') |", "| --- | --- | --- |", "| 0 | 1 | 2 |", "", "(1 rows × 2 columns)"],
-        ),
-        (
-            pd.DataFrame({"a|b": ["c|d", "e\nf\r\n g"], 5: ["{{x}}", "\\|"]}),
-            ["|  | a\\|b | 5 |", "| --- | --- | --- |", "| 0 | c\\|d | {{x}} |", "| 1 | e f g | \\\\| |", "", "(2 rows × 2 columns)"],
-        ),
-        (
-            pd.DataFrame({f"c{i}": [i] for i in range(300)}).iloc[:, 295:],
-            ["|  | c295 | c296 | c297 | c298 | c299 |", "| --- | --- | --- | --- | --- | --- |", "| 0 | 295 | 296 | 297 | 298 | 299 |", "", "(1 rows × 5 columns)"],
-        ),
-    ],
-    ids=["nothing", "no rows", "no columns", "the same name twice", "missing", "index", "columns", "signs", "wide"],
-)  # fmt: skip
-def test_frames_of_all_kinds(frame: pd.DataFrame, expected: list[str]):
-    """Empty frames, missing values, several levels, names twice and odd signs all become a table."""
-    assert table(frame) == expected
-
-
-def test_a_frame_of_three_hundred_columns():
-    """A frame wider than Python lets a named tuple be is a table too."""
-    assert table(pd.DataFrame(np.zeros((2, 300))))[-1] == "(2 rows × 300 columns; the first 30 columns shown)"
-
-
-def test_a_series_and_an_index_are_tables():
-    """A Series is a table of one column under its name; an Index too."""
-    series = pd.Series([1, 2], index=["a", "b"], name="n")
-    assert table(series)[:3] == ["|  | n |", "| --- | --- |", "| a | 1 |"]
-    assert table(series)[-1] == "(2 rows × 1 columns)"
-    assert table(pd.Series([1.5]))[0] == "|  | 0 |"
-    assert table(pd.Index(["x"], name="i"))[0] == "|  | i |"
-    assert table(series.to_frame().describe())[-1] == "(8 rows × 1 columns)"
-
-
-class Polars:
-    """What of polars' DataFrame counts here: columns, shape, head and rows, and no index."""
-
-    def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-        self.columns, self._rows = columns, rows
-        self.shape = (len(rows), len(columns))
-
-    def head(self, count: int) -> Polars:
-        return Polars(self.columns, self._rows[:count])
-
-    def rows(self) -> list[tuple[Any, ...]]:
-        return self._rows
-
-
-class PolarsSeries:
-    def __init__(self, name: str, values: list[Any]) -> None:
-        self.name, self.values = name, values
-
-    def to_frame(self) -> Polars:
-        return Polars([self.name], [(value,) for value in self.values])
-
-
-def test_a_frame_without_an_index():
-    """A frame of polars has no index and so no column for one."""
-    assert table(Polars(["a", "b"], [(1, None), (2, 0.25)])) == [
-        "| a | b |",
-        "| --- | --- |",
-        "| 1 | None |",
-        "| 2 | 0.25 |",
-        "",
-        "(2 rows × 2 columns)",
-    ]
-    assert table(PolarsSeries("s", list(range(30))))[-1] == "(30 rows × 1 columns; the first 20 rows shown)"
-    assert table(Polars([f"c{i}" for i in range(40)], [tuple(range(40))]))[2].count("|") == 31
-
-
-@pytest.mark.parametrize(
-    "value", [pd.DataFrame, pd, np.zeros((2, 2)), {"columns": [1]}, [1, 2], 3.14159265, None, b"x", type("T", (), {})]
-)
-def test_what_is_no_table_is_text(value: Any):
-    """Classes, modules, arrays and everything else are their text."""
-    assert describe(value) == str(value)
-
-
-# ---- pictures ------------------------------------------------------------------------------------------------------
+# ---- what values become ---------------------------------------------------------------------------------------------
 
 
 def picture(part: Any) -> bytes:
     """The bytes of an image part."""
-    assert part["type"] == "image_url"
-    head, _, data = part["image_url"]["url"].partition(",")
-    assert head == "data:image/png;base64"
-    return base64.b64decode(data)
+    medium = medium_of(part)
+    assert medium is not None
+    return medium.data()
+
+
+def test_a_table_stands_between_the_words():
+    """A DataFrame is a table with empty lines around it, in a question that stays a text."""
+    content = expand("Look:{{df}}Well?", {"df": pd.DataFrame({"a": [1]})}).content
+    assert (
+        content == "Look:\n\npandas DataFrame, 1 row × 1 column:\n\n|  | a (int64) |\n| --- | --- |\n| 0 | 1 |\nWell?"
+    )
 
 
 def test_a_figure_is_an_image_part():
     """A figure of matplotlib becomes a PNG between the text before and the text after it."""
-    figure_module = pytest.importorskip("matplotlib.figure")
-    figure = figure_module.Figure(figsize=(1, 2), dpi=50)
+    figure = Figure(figsize=(1, 2), dpi=50)
     figure.subplots().plot([1, 2])
-    before, image, after = expand("What is {{fig}} on {{x}}?", {"fig": figure, "x": "it"})
+    before, image, after = expand("What is {{fig}} on {{x}}?", {"fig": figure, "x": "it"}).content
     assert (before, after) == ({"type": "text", "text": "What is "}, {"type": "text", "text": " on it?"})
-    data = picture(image)
-    assert data.startswith(b"\x89PNG\r\n\x1a\n")
-    assert struct.unpack(">II", data[16:24]) == (50, 100)
-
-
-class Picture:
-    def __init__(self, data: Any) -> None:
-        self.data = data
-
-    def _repr_png_(self) -> Any:
-        return self.data
-
-    def __str__(self) -> str:
-        return "a picture"
-
-
-def test_what_shows_itself_as_png_is_a_picture():
-    """An object that a notebook shows as PNG is an image part; one that has none after all is its text."""
-    assert picture(describe(Picture(b"\x89PNG"))) == b"\x89PNG"
-    assert describe(Picture(None)) == "a picture"
-    assert describe(Picture) == str(Picture)
+    assert pixel_size(picture(image)) == (50, 100)
 
 
 def test_parts_have_text_between_them():
     """Text between pictures is joined to one part; blanks alone are none."""
-    names = {"p": Picture(b"1"), "q": Picture(b"2"), "x": 5}
-    kinds = [part.get("text", part["type"]) for part in expand("{{p}} {{q}}\n{{x}} is {{x}}", names)]
-    assert kinds == ["image_url", "image_url", "5 is 5"]
-    assert expand("{{x}}", names) == "5"
-    json.dumps(expand("{{p}}{{q}}", names))
+    names = {"p": Image.new("L", (1, 1)), "q": Image.new("L", (2, 2)), "x": 5}
+    content = expand("{{p}} {{q}}\n{{x}} is {{x}}", names).content
+    assert [part.get("text", part["type"]) for part in content] == ["image_url", "image_url", "\n5 is 5"]
+    assert expand("{{x}}", names).content == "5"
 
 
-# ---- objects that speak for themselves -----------------------------------------------------------------------------
+@pytest.mark.parametrize("value", [np.zeros((2, 2)), b"bytes", Path("plot.png"), "plot.png"])
+def test_what_is_attached_otherwise_is_text_here(value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An array, bytes and a path in a question are what they say; no file is opened for them."""
+    monkeypatch.chdir(tmp_path)
+    Path("plot.png").write_bytes(b"secret")
+    assert expand("{{it}}", {"it": value}).content == str(value)
+
+
+def test_what_was_done_to_a_picture_is_said():
+    """A picture that is scaled down for the model is a note beside the question."""
+    found = expand("{{a}} and {{b}}", {"a": Image.new("L", (4096, 2)), "b": 1})
+    assert found.notes == ("the picture was scaled down from 4096 × 2 to 2048 × 1 pixels",)
+
+
+def test_the_hint_of_a_value_that_can_not_be_sent():
+    """Where a value's own trouble has a way out, it is said in the place of the general one."""
+    with pytest.raises(ConfigurationError) as caught:
+        expand("{{im}}", {"im": Image.new("F", (2, 2))})
+    assert str(caught.value) == (
+        "{{im}} can't be put in: the picture has mode F, whose values have no range. "
+        'Scale it to 0 … 255 and convert("L") it.'
+    )
+
+
+def test_limits_are_the_configured_ones(monkeypatch: pytest.MonkeyPatch):
+    """c.NBChat.attach bounds what is put into a question."""
+    monkeypatch.setattr(settings(), "attach", {"image_side": 100, "table_tokens": 30})
+    found = expand("{{im}}{{df}}", {"im": Image.new("L", (200, 100)), "df": pd.DataFrame({"a": range(1000)})})
+    assert pixel_size(picture(found.content[0])) == (100, 50)
+    assert len(found.content[1]["text"]) < 300
+    monkeypatch.setattr(settings(), "attach", {"side": 100})
+    with pytest.raises(ConfigurationError, match="There is no limit 'side'"):
+        expand("{{im}}", {"im": 1})
 
 
 class Spoken:
@@ -398,22 +283,76 @@ class Spoken:
 
 @pytest.mark.parametrize(
     ("said", "expected"),
-    [("as I like", "a as I like b"), (5, "a 5 b"), ("{{x}}", "a {{x}} b"), ({"type": "text", "text": "t"}, None), ({"no": "type"}, None)],
-)  # fmt: skip
-def test_an_object_says_how_it_is_read(said: Any, expected: str | None):
+    [("as I like", "a as I like b"), (5, "a 5 b"), ("{{x}}", "a {{x}} b"), ({"type": "text", "text": "t"}, "a t b")],
+)
+def test_an_object_says_how_it_is_read(said: Any, expected: str):
     """_repr_llm_ decides: its text is put in and never expanded again, a dict is a content part."""
-    got = expand("a {{it}} b", {"it": Spoken(said)})
-    if expected is None:
-        assert said in got or "".join(part.get("text", "") for part in got) == "a t b"
-    else:
-        assert got == expected
+    assert expand("a {{it}} b", {"it": Spoken(said)}).content == expected
 
 
-def test_it_comes_before_a_table():
-    """A frame that says itself how it is read is not made a table of."""
+def test_an_answer_is_put_in_as_it_was_given(server: ScriptedServer):
+    """What a model said goes into the next question as it was, not as it was made safe to be shown."""
+    server.answer("<b>bold</b> & ![x](http://a.b/c.png)")
+    answer = Session("m", base_url=server.url).send("?")
+    assert expand("{{answer}}", {"answer": answer}).content == "<b>bold</b> & ![x](http://a.b/c.png)"
 
-    class Frame(pd.DataFrame):
-        def _repr_llm_(self) -> str:
-            return "a frame of mine"
 
-    assert describe(Frame({"a": [1]})) == "a frame of mine"
+def test_what_stands_already_is_not_put_in():
+    """In a question that is edited, braces that came out of a value are text; those that are typed anew are expressions."""
+    before = "Explain: {{boom()}} and {{x}}"
+    names = {"x": 41, "boom": lambda: 1 / 0}
+    assert expand("Explain: {{boom()}} and {{x}}, or {{x + 1}}?", names, before).content == (
+        "Explain: {{boom()}} and {{x}}, or 42?"
+    )
+
+
+# ---- what is named by --attach ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two files, where the notebook is."""
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_text("from the file")
+    Path("x").write_text("from the file")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("{'a': 1}", "\n\n{'a': 1}"),
+        ("len(d)", "\n\n1"),
+        ("notes.txt", "\n\nnotes.txt:\n```\nfrom the file\n```\n"),
+        ("./notes.txt", "\n\nnotes.txt:\n```\nfrom the file\n```\n"),
+        ("'notes.txt'", "\n\nnotes.txt:\n```\nfrom the file\n```\n"),
+        ("x", "\n\n41"),  # the variable, although there is a file
+    ],
+)
+def test_attach_takes_an_expression_or_a_file(folder: Path, word: str, expected: str):
+    """A word is a variable, else a file if there is one, else an expression."""
+    assert attached_by_name([word], NAMES).text == expected
+
+
+def test_attach_takes_an_address():
+    """An address of a picture stands without quotes, and several things keep their order."""
+    found = attached_by_name(["https://a.b/c.png", "[d, x]"], NAMES)
+    assert [part["type"] for part in found.parts] == ["image_url", "text", "text"]
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("nope", "--attach nope: NameError: name 'nope' is not defined. Nothing was sent; it takes an expression"),
+        ("plot.png", "--attach plot.png: NameError: name 'plot' is not defined. Nothing was sent"),
+        ("1 +", "--attach 1 +: SyntaxError"),
+        ("'plot.png'", "There is no file 'plot.png'"),
+        ("None", "There is nothing to attach"),
+    ],
+)
+def test_attach_says_what_is_wrong(folder: Path, word: str, reason: str):
+    """What fails is one line that names it."""
+    with pytest.raises(ConfigurationError) as caught:
+        attached_by_name([word], NAMES)
+    assert str(caught.value).startswith(reason)
+    assert "\n" not in str(caught.value)

@@ -193,7 +193,7 @@ def _named(text: str, limits: Limits) -> Attachment:
         return images.address(text)
     try:
         path = Path(text).expanduser()
-        found = path.exists()
+        found = bool(text.strip()) and path.exists()
     except (OSError, ValueError, RuntimeError):  # too long for a name, a NUL in it, no such user
         found = False
     if not found:

@@ -20,6 +20,8 @@ __all__ = ["table"]
 _MOST_ROWS, _MOST_TEXT = 50, 120
 # Every column has to be worth its place: so many rows are wanted before a further column is.
 _WANTED_ROWS = 5
+# What a cell costs beside its text, in characters, and the rule below the head of a column.
+_BORDER, _RULE = 3, 6
 # Columns beyond these are not even named.
 _MOST_COLUMNS = 500
 
@@ -132,7 +134,8 @@ def _written(found: _Table, room: int) -> str:
     lines = [head, *([_cell(value) for value in row] for row in (*first, *last))]
     width = _columns_that_fit(lines, room, 1 + found.labelled)
     lines = [line[:width] for line in lines]
-    above, below = _rows_that_fit([sum(map(len, line)) + 3 * width for line in lines], len(first), room)
+    head, *lengths = [sum(map(len, line)) + _BORDER * width for line in lines]
+    above, below = _rows_that_fit(lengths[: len(first)], lengths[len(first) :][::-1], room - head - _RULE * width)
     shown = [*lines[: 1 + above], *(lines[len(lines) - below :] if below else [])]
     text = "\n".join(f"| {' | '.join(line)} |" for line in (shown[0], ["---"] * width, *shown[1:]))
     said = _said(found, width - found.labelled, above, below)
@@ -144,21 +147,25 @@ def _columns_that_fit(lines: list[list[str]], room: int, least: int) -> int:
     some = lines[: 1 + _WANTED_ROWS]
     taken = 0
     for column in range(len(lines[0])):
-        taken += sum(len(line[column]) + 3 for line in some)
+        taken += _RULE + sum(len(line[column]) + _BORDER for line in some)
         if taken > room and column >= least:
             return column
     return len(lines[0])
 
 
-def _rows_that_fit(lengths: list[int], first: int, room: int) -> tuple[int, int]:
-    """Return how many rows of the beginning and of the end fit: two of the beginning for each one of the end."""
-    left = room - 2 * lengths[0]
+def _rows_that_fit(beginning: list[int], end: list[int], room: int) -> tuple[int, int]:
+    """Return how many rows of the beginning and of the end fit: two of the beginning for each one of the end.
+
+    Args:
+        beginning: The lengths of the first rows.
+        end: Those of the last ones, the last of all first.
+        room: How many characters there are for them.
+    """
     above = below = 0
-    beginning, end = lengths[1 : 1 + first], lengths[1 + first :][::-1]
     while above < len(beginning) or below < len(end):
         from_end = below < len(end) and (above == len(beginning) or 2 * below < above - 1)
-        left -= end[below] if from_end else beginning[above]
-        if left < 0 and above:
+        room -= end[below] if from_end else beginning[above]
+        if room < 0 and above:
             break
         above, below = above + (not from_end), below + from_end
     return above, below

@@ -23,8 +23,9 @@ from nbchat.wire.tokens import medium_tokens
 
 __all__ = ["Seen", "media_in", "shortened", "without_large_media"]
 
-# What a page gets of a picture: at most so many pixels a side; and as it is, if it has no more than so many bytes.
-_SIDE, _SMALL = 384, 16_000
+# What a page gets of a picture: as it is, if it has no more than so many bytes; else with the first of these sides, in
+# pixels, that leaves it twice as many at most, and that a screen with two pixels to the dot has use for.
+_SMALL, _SIDES = 16_000, (384, 256, 128)
 _DRAWN = 50_000_000  # pixels of what is decoded for it: a file of a few bytes may claim to have any number
 _REMEMBERED = 200  # media: their pictures are a few megabytes together
 _WEB = re.compile(r"https?://", re.IGNORECASE)
@@ -136,9 +137,12 @@ def _small(data: bytes, found: str) -> str:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP")) as opened:
             small = ImageOps.exif_transpose(opened).convert("RGBA")
-        small.thumbnail((_SIDE, _SIDE))
-        buffer = io.BytesIO()
-        small.save(buffer, "WEBP", quality=80)
+        for side in _SIDES:
+            small.thumbnail((side, side))
+            buffer = io.BytesIO()
+            small.save(buffer, "WEBP", quality=80)
+            if buffer.tell() <= 2 * _SMALL:
+                break
     except (OSError, ValueError, SyntaxError):
         return ""
     return data_url("image/webp", buffer.getvalue())

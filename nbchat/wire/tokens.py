@@ -49,7 +49,7 @@ def image_tokens(width: int, height: int) -> int:
     """
     scale = min(1.0, _FIT / max(width, height))
     scale = min(scale, _SHORT / min(width, height))
-    across, down = (math.ceil(round(side * scale) / _SIDE) for side in (width, height))
+    across, down = (math.ceil(max(1, round(side * scale)) / _SIDE) for side in (width, height))
     return _GLANCE + _TILE * across * down
 
 
