@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from IPython.display import SVG, Audio, Image, Markdown
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
+from recordings import UNHURRIED
 from samples import MP3, pdf, picture, sound
 from scripted import validator
 
@@ -77,6 +80,22 @@ def test_a_file_is_what_its_bytes_are(folder: Path, name: str, kind: str):
     with (folder / name).open("rb") as handle:
         for thing in (name, folder / name, f"~/{name}", f"./{name}", data, bytearray(data), io.BytesIO(data), handle):
             assert kinds(thing) == [kind]
+
+
+@UNHURRIED
+@given(
+    st.binary(max_size=80),
+    st.sampled_from(
+        [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF0000WEBP", b"BM", b"%PDF-", b"PK\x03\x04"]
+    ),
+)
+def test_any_bytes_are_valid_parts_or_one_error(rest: bytes, head: bytes):
+    """Whatever is attached, the outcome is a part that a request may have, or one kind of error."""
+    try:
+        outcome = kinds(head + rest)
+    except ConfigurationError as error:
+        outcome = str(error).splitlines()
+    assert len(outcome) == 1
 
 
 def test_what_is_told_of_a_file(folder: Path):
@@ -164,6 +183,19 @@ def test_a_list_is_each_of_its_things():
     assert len(found.media) == 2
     assert found.notes == ("the array was scaled down from 3 × 3000 to 2 × 2048 pixels",)
     assert attached([]).parts == ()
+
+
+def test_what_yields_is_each_of_its_things(folder: Path):
+    """The files that a pattern finds are attached as they are found."""
+    assert kinds(sorted(folder.glob("*.png"))) == kinds(folder.glob("*.png")) == ["image_url"]
+
+
+def test_a_list_that_contains_itself():
+    """A list without an end is one sentence, and no endless recursion."""
+    endless: list[Any] = [1]
+    endless.append(endless)
+    with pytest.raises(ConfigurationError, match="can't be attached: RecursionError"):
+        attached(endless)
 
 
 def test_a_part_of_the_api_is_sent_as_it_is():

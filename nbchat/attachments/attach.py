@@ -12,7 +12,7 @@ import base64
 import binascii
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,7 +60,7 @@ def attached(thing: Any, limits: Limits = DEFAULT) -> Attachment:
     Args:
         thing: A path, the address of a picture, bytes, an open file; an image of Pillow's, an array of NumPy's; a figure
             of Matplotlib's, Plotly's or Altair's; a table of pandas, polars or Arrow; a content part of the API; any
-            object with ``_repr_llm_()`` or another representation of its own; or a list of these.
+            object with ``_repr_llm_()`` or another representation of its own; or a list, or what yields, of these.
         limits: How large it may be.
 
     Raises:
@@ -72,7 +72,7 @@ def attached(thing: Any, limits: Limits = DEFAULT) -> Attachment:
     """
     try:
         return _attached(thing, limits)
-    except (ConfigurationError, RecursionError):
+    except ConfigurationError:
         raise
     except Exception as problem:  # noqa: BLE001  the object's own code, which may fail in any way
         reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
@@ -80,7 +80,9 @@ def attached(thing: Any, limits: Limits = DEFAULT) -> Attachment:
 
 
 def _attached(thing: Any, limits: Limits) -> Attachment:
-    if isinstance(thing, list | tuple):
+    if isinstance(thing, io.IOBase):
+        return _open_file(thing, limits)
+    if isinstance(thing, list | tuple | Iterator):
         return Attachment.joined(attached(one, limits) for one in thing)
     if isinstance(thing, Mapping) and isinstance(thing.get("type"), str):
         return Attachment((plain(thing),))
@@ -92,8 +94,6 @@ def _attached(thing: Any, limits: Limits) -> Attachment:
         return _file(bytes(thing), "", limits)
     if is_a(thing, "IPython.display", "Audio") and isinstance(thing.data, bytes):
         return _file(thing.data, "", limits)
-    if isinstance(thing, io.IOBase):
-        return _open_file(thing, limits)
     if is_a(thing, "numpy", "ndarray"):
         return images.array(thing, limits)
     if thing is None:

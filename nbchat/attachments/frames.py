@@ -134,8 +134,8 @@ def _written(found: _Table, room: int) -> str:
     lines = [head, *([_cell(value) for value in row] for row in (*first, *last))]
     width = _columns_that_fit(lines, room, 1 + found.labelled)
     lines = [line[:width] for line in lines]
-    head, *lengths = [sum(map(len, line)) + _BORDER * width for line in lines]
-    above, below = _rows_that_fit(lengths[: len(first)], lengths[len(first) :][::-1], room - head - _RULE * width)
+    names, *lengths = [sum(map(len, line)) + _BORDER * width for line in lines]
+    above, below = _rows_that_fit(lengths[: len(first)], lengths[len(first) :][::-1], room - names - _RULE * width)
     shown = [*lines[: 1 + above], *(lines[len(lines) - below :] if below else [])]
     text = "\n".join(f"| {' | '.join(line)} |" for line in (shown[0], ["---"] * width, *shown[1:]))
     said = _said(found, width - found.labelled, above, below)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from nbchat.wire.measures import page_count, pixel_size, seconds
 from nbchat.wire.media import Medium, medium_of
 
-__all__ = ["content_tokens", "image_tokens", "medium_tokens", "text_tokens"]
+__all__ = ["CHARACTERS", "content_tokens", "image_tokens", "medium_tokens", "text_tokens"]
 
 CHARACTERS = 4  # a token
 _PICTURE = 765

@@ -6,6 +6,7 @@ from typing import Any, assert_type
 
 import nbchat
 from nbchat import Client, Completion, NbchatError, Parameters, Session, Stream, Turn, get_session, use_session
+from nbchat.attachments.attach import parts_of
 from nbchat.session.events import Event, TextAdded
 from nbchat.tools.calling import Outcome, call
 from nbchat.tools.structured import Format, format_of
@@ -98,6 +99,9 @@ def sessions() -> None:
     chat.send([{"type": "text", "text": "Hi"}])
     chat.send({"role": "user", "content": "Hi"})
     chat.send(completion.message)
+    chat.send("What is this?", attach=["plot.png", b"", {"a": 1}], temperature=1)
+    chat.send("What is this?", ["plot.png"])  # type: ignore[call-arg]
+    assert_type(parts_of(5, table_tokens=100), list[dict[str, Any]])
     chat.model = None
     chat.send(5)  # type: ignore[arg-type]
 
