@@ -22,9 +22,10 @@ from recordings import UNHURRIED
 from samples import MP3, pdf, picture, sound
 from scripted import validator
 
-from nbchat.attachments.attach import attached, described, parts_of
+from nbchat.attachments.attach import attached, described, parts_of, to_parts
 from nbchat.attachments.limits import Limits, megabytes
 from nbchat.errors import ConfigurationError
+from nbchat.tools.results import report
 from nbchat.wire.media import data_url
 
 
@@ -289,10 +290,26 @@ def test_a_representation_of_nothing():
 
 
 def test_what_a_tool_returns():
-    """A result has its text for the tool's message and its media for a user's, which alone can carry them."""
-    found = described(Figure(figsize=(1, 1)))
-    assert (found.text, [part["type"] for part in found.media]) == ("", ["image_url"])
-    assert (described({"a": 1}).text, described({"a": 1}).media) == ("{'a': 1}", [])
+    """A table and a figure that a tool returned become parts, and reach the model with its report; data has none."""
+    assert to_parts({"a": 1}) is to_parts("text") is to_parts(None) is to_parts([Figure()]) is None
+    frame, figure = pd.DataFrame({"a": [1]}), Figure(figsize=(1, 1))
+    told = report(frame, to_parts=to_parts)
+    assert "| 0 | 1 |" in told.text
+    assert told.parts == ()
+    assert [part["type"] for part in report(figure, to_parts=to_parts).parts] == ["image_url"]
+
+
+def test_what_a_tool_returns_never_raises():
+    """A result that can't be drawn is told in words, and one whose own code fails is told as data."""
+
+    class Broken:
+        def savefig(self, *_: Any, **__: Any) -> None:
+            raise ZeroDivisionError
+
+    parts = to_parts(Pillow.new("F", (2, 2)))
+    assert parts is not None
+    assert "has mode F" in parts[0]["text"]
+    assert to_parts(Broken()) is None
 
 
 # ---- limits --------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from nbchat.wire.media import Part
 from nbchat.wire.sniff import media_type
 from nbchat.wire.values import plain
 
-__all__ = ["attached", "described", "parts_of"]
+__all__ = ["attached", "described", "parts_of", "to_parts"]
 
 # A picture that has to be scaled down may be so much larger than a file that is sent as it is.
 _SCALED = 10
@@ -134,10 +134,33 @@ def described(value: Any, limits: Limits = DEFAULT) -> Attachment:
         return Attachment(({"type": "text", "text": value},))
     if speak := method(value, "_repr_llm_"):
         return _spoken(speak())
-    text = table(value, limits)
-    if text is not None:
-        return Attachment(({"type": "text", "text": text},))
     return _shown(value, limits) or Attachment.of_text(str(value), f"A value of type {type(value).__name__}", limits)
+
+
+def to_parts(value: Any, limits: Limits = DEFAULT) -> list[Part] | None:
+    """Return the content parts of what a tool returned, if it is more than data: a table, a picture, or Markdown.
+
+    Nothing is raised: what can't be drawn is told in words, to the model too. Parts that are no text are for a user's
+    message, since no other can carry them.
+
+    Args:
+        value: The result.
+        limits: How large it may be.
+
+    Returns:
+        The parts; ``None`` where the value has no such form, and is best told as data.
+
+    Example:
+        >>> to_parts({"a": 1}) is None
+        True
+    """
+    try:
+        found = _shown(value, limits)
+    except ConfigurationError as problem:
+        return [{"type": "text", "text": str(problem)}]
+    except Exception:  # noqa: BLE001  the object's own code, which may fail in any way: it is told as data then
+        return None
+    return None if found is None else list(found.parts)
 
 
 def _spoken(said: Any) -> Attachment:
@@ -150,7 +173,10 @@ def _spoken(said: Any) -> Attachment:
 
 
 def _shown(value: Any, limits: Limits) -> Attachment | None:
-    """Return a value as the picture or the Markdown that a notebook would show for it."""
+    """Return a value as the table, the picture or the Markdown that a notebook would show for it."""
+    text = table(value, limits)
+    if text is not None:
+        return Attachment(({"type": "text", "text": text},))
     if is_a(value, "PIL.Image", "Image"):
         return images.image(value, limits=limits)
     if is_a(value, "polars", "LazyFrame"):
