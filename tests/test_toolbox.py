@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from scripted import PATIENCE, ScriptedServer, chunk
 
 from nbchat.errors import ConfigurationError, NbchatError, ServerError, TurnCancelled
@@ -288,6 +289,29 @@ def test_a_tool_that_returns_far_too_much(chat: Session, server: ScriptedServer,
     assert len(server.requests[-1].body) < 100_000
     assert turn.calls[0].outcome.trimmed
     assert len(turn.calls[0].outcome.value) == 48_000_000
+
+
+def test_a_tool_that_draws(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A figure that a tool returns goes to the model as a picture, after the results, for those can be nothing but text."""
+    figure = Figure(figsize=(1, 1))
+    figure.add_subplot().plot([1, 2])
+    chat.tool(lambda: figure, name="plot")
+    ask_for(("c", "plot", "{}"), ("d", "add", '{"a": 1, "b": 1}'))
+    server.answer("Up.")
+    chat.send("?")
+    sent = server.requests[-1].json["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool", "user"]
+    assert isinstance(sent[2]["content"], str)
+    assert sent[4]["content"][0] == {"type": "text", "text": "Returned by c:"}
+    assert sent[4]["content"][1]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert still_answers(chat, server)
+    assert [message["role"] for message in server.requests[-1].json["messages"]][2:] == [
+        "tool",
+        "tool",
+        "user",
+        "assistant",
+        "user",
+    ]
 
 
 def test_approval(server: ScriptedServer, ask_for: Any):

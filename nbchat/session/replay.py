@@ -70,10 +70,18 @@ def server_mark(base_url: str) -> str:
 
 
 def request_messages(said: Sequence[Said], receiver: Receiver = _ANYBODY) -> list[dict[str, Any]]:
-    """Return messages as a request to *receiver* carries them."""
+    """Return messages as a request to *receiver* carries them.
+
+    The API takes nothing but text as the result of a tool: pictures follow in a message of their own.
+    """
     thinking = _in_tool_turns(said)
     messages = []
+    to_see: list[dict[str, Any]] = []
     for number, one in enumerate(said):
+        if to_see and not _is_result(one):
+            messages.append({"role": "user", "content": to_see})
+            to_see = []
+        to_see += _to_see(one)
         own = receiver.is_server_of(one.server)
         after = said[number + 1 : number + 2] if one.role == "assistant" else ()
         messages.append(
@@ -89,7 +97,16 @@ def request_messages(said: Sequence[Said], receiver: Receiver = _ANYBODY) -> lis
                 function_answered=bool(after) and after[0].role == "function",
             )
         )
-    return messages
+    return [*messages, {"role": "user", "content": to_see}] if to_see else messages
+
+
+def _to_see(said: Said) -> list[dict[str, Any]]:
+    """Return what of a tool's result is no text, after a line that says whose it is."""
+    content = said.message.get("content")
+    if not _is_result(said) or isinstance(content, str) or not content:
+        return []
+    parts = [dict(part) for part in content if part.get("type") != "text"]
+    return [{"type": "text", "text": f"Returned by {said.message.get('tool_call_id')}:"}, *parts] if parts else []
 
 
 def _is_result(said: Said) -> bool:
@@ -132,6 +149,8 @@ def request_message(
     if message.get("role") != "assistant":
         sent = {name: value for name, value in message.items() if value is not None}
         sent.setdefault("content", "")
+        if message.get("role") == "tool" and not isinstance(sent["content"], str):
+            sent["content"] = content_text(list(sent["content"]))
         return sent
     sent = {name: value for name, value in message.items() if value is not None and _goes_back(name, own=own)}
     if isinstance(content := sent.get("content"), list):  # thoughts and references are nothing that the API knows here

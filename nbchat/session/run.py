@@ -11,6 +11,7 @@ from functools import partial
 from types import EllipsisType
 from typing import Any, Protocol
 
+from nbchat.attachments.attach import to_parts
 from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.endpoint import Endpoint, route
@@ -181,6 +182,7 @@ class Runner:
             attended=lambda: self._host.attended,
             told=lambda run: self._events.emit(ToolChanged(turn, run)),
             owner=self._host,
+            to_parts=to_parts,
             censor=endpoint.api_key.censor if endpoint.api_key else str,
         )
 

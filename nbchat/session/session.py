@@ -139,9 +139,7 @@ class Session:
         """
         return self.stream(prompt, attach=attach, tools=tools, **overrides).result()
 
-    def stream(
-        self, prompt: Prompt, *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
-    ) -> Turn:
+    def stream(self, prompt: Prompt, *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any) -> Turn:
         """Ask, and return at once with the turn to watch; arguments as in :meth:`send`."""
         found = attached_as_configured(attach)
         question = question_of(prompt, found.parts)

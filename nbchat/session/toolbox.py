@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from nbchat.client import portal
 from nbchat.errors import ConfigurationError
+from nbchat.session.prompt import with_parts
 from nbchat.tools.arguments import read_arguments
 from nbchat.tools.calling import Outcome, call, needs_approval
 from nbchat.tools.misfits import Misfit
@@ -81,9 +82,10 @@ class ToolRun:
         self.status, self.outcome = status, outcome
 
     def message(self) -> dict[str, Any]:
-        """Return its result as the message that the next request carries."""
-        text = self.outcome.text if self.outcome else ""
-        return {"role": "tool", "tool_call_id": self.id, "content": text}
+        """Return its result as a message; what is no text stands beside the text."""
+        text, parts = (self.outcome.text, self.outcome.parts) if self.outcome else ("", ())
+        content = with_parts(text, parts)
+        return {"role": "tool", "tool_call_id": self.id, "content": content}
 
     def __repr__(self) -> str:
         return f"<ToolRun {self.name} {self.status}>"
