@@ -132,3 +132,19 @@ def test_a_type_that_has_no_schema(chat: Session, server: ScriptedServer):
     with pytest.raises(ConfigurationError):
         chat.send("?", response_format=threading.Thread)
     assert not server.requests
+
+
+def test_the_request_is_what_is_sent(chat: Session, server: ScriptedServer):
+    """What a session says that it would send is what it then sends, with tools, a form, and an attachment in it."""
+
+    @chat.tool
+    def look() -> str:
+        """Look around."""
+        return "nothing"
+
+    server.answer(ROME)
+    asked = {"response_format": City, "attach": [{"a": 1}], "temperature": 0.5, "tool_choice": "look"}
+    foretold = chat.request("A city.", **asked)
+    assert not server.requests
+    chat.send("A city.", **asked)
+    assert server.requests[0].json == foretold

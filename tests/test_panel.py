@@ -29,7 +29,7 @@ from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import panel as module
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.panel import Panel
-from nbchat.jupyter.preview import next_request, preview
+from nbchat.jupyter.preview import preview
 from nbchat.jupyter.requests import read_request
 from nbchat.session.conversation import Node
 from nbchat.session.events import TurnEnded, TurnQueued
@@ -378,7 +378,7 @@ def test_the_request_that_would_be_sent_is_the_one_that_is(
     chat = nbchat.Session("scripted", base_url=server.url, api_key="sk-secret", temperature=0.5, stop=["it's"])
     chat.system = "Be 'brief'.\nAlways."
     server.answer("ok")
-    told, body = preview(chat, "What's $HOME?"), next_request(chat, "What's $HOME?")
+    told, body = preview(chat, "What's $HOME?"), chat.request("What's $HOME?")
     chat.send("What's $HOME?")
     assert server.requests[0].json == body == json.loads(told["json"])
     assert "sk-secret" not in json.dumps(told)

@@ -13,12 +13,12 @@ from itertools import groupby
 from typing import Any
 
 from nbchat.attachments.seen import shortened
-from nbchat.client.endpoint import Endpoint, resolve, route
+from nbchat.client.endpoint import Endpoint, resolve
 from nbchat.client.secret import Secret
 from nbchat.session.session import Session
 from nbchat.wire.decode import without_surrogates
 
-__all__ = ["next_request", "preview"]
+__all__ = ["preview"]
 
 _PRINTED = 100  # columns of the Python form
 # Arguments of the client's method that are no fields of the request: a field of such a name goes into extra_body.
@@ -41,20 +41,6 @@ class _Variable:
 _Text = Sequence[str | _Variable]
 
 
-def next_request(session: Session, question: Any = None) -> dict[str, Any]:
-    """Return the body that would be sent for *question*, member by member.
-
-    Args:
-        session: The session.
-        question: The content of the user's message; ``None`` for none yet.
-
-    Example:
-        >>> next_request(Session("gpt-4o", temperature=0.5), "Hi")["temperature"]
-        0.5
-    """
-    return _next(session, question)[1]
-
-
 def preview(session: Session, question: Any = None, whole: bool = False) -> dict[str, Any]:
     """Return the next request in three forms: ``json``, ``curl`` and ``python``.
 
@@ -69,24 +55,11 @@ def preview(session: Session, question: Any = None, whole: bool = False) -> dict
     Returns:
         The forms; and under ``shortened`` whether any data is missing in them.
     """
-    endpoint, full = _next(session, question)
+    endpoint, full = session.endpoint, without_surrogates(session.request(question or ""))
     body = full if whole else shortened(full)
     text = json.dumps(body, indent=2, ensure_ascii=False)
     forms = {"json": text, "curl": _curl(endpoint, body, text), "python": _python(endpoint, body)}
     return {**forms, "shortened": body != full}
-
-
-def _next(session: Session, question: Any) -> tuple[Endpoint, dict[str, Any]]:
-    fields = session.parameters.to_dict()
-    extra = fields.pop("extra_body", None) or {}
-    named = extra.get("model") or session.parameters.model
-    endpoint, model = route(session.client.endpoint, None if named is None else str(named))
-    messages = [*session.messages, *([{"role": "user", "content": question}] if question else [])]
-    streamed = {"stream": True, "stream_options": {"include_usage": True}}
-    # Where only the server knows its model, it is asked before the request is sent.
-    known = {"model": model} if model else {}
-    body = {**fields, **known, "messages": messages, **streamed, **extra, **known}
-    return endpoint, without_surrogates(body)
 
 
 # ---- what is in the address and the headers ------------------------------------------------------------------------

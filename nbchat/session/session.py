@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from types import EllipsisType
 from typing import Any, Self
@@ -28,12 +29,12 @@ from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, Sy
 from nbchat.session.parameters import Parameters
 from nbchat.session.prompt import Prompt, attached_as_configured, question_of
 from nbchat.session.replay import Receiver
-from nbchat.session.request import first_cut
+from nbchat.session.request import Request, first_cut
 from nbchat.session.run import Runner, receiver_of
-from nbchat.session.toolbox import Approve, calling_session
+from nbchat.session.toolbox import Approve, Toolbox, calling_session
 from nbchat.session.turn import Asked, Turn
 from nbchat.tools.results import report
-from nbchat.tools.structured import Format, format_of
+from nbchat.tools.structured import format_of
 from nbchat.tools.tool import as_tool, by_name, tool
 from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import Usage, total
@@ -179,14 +180,64 @@ class Session:
                 "A tool can't ask the session that called it, which waits for the tool.",
                 hint="Ask another one: chat.fork().send(…).",
             )
-        overrides, form = _formed(overrides or {}, self.parameters.response_format)
-        parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides)}
-        fields = {name: value for name, value in parameters.items() if value is not None}
-        offered = by_name(self.tools if tools is None else tools)
-        turn = Turn(Asked(question, fields, parent, cell, streamed, system, offered, form, self._context))
+        asked = self._asked(question, overrides or {}, tools)
+        turn = Turn(replace(asked, parent=parent, cell=cell, streamed=streamed, system=system))
         turn.remarks += remarks
         self._runner.start(turn)
         return turn
+
+    def _asked(
+        self, question: Mapping[str, Any] | None, overrides: Mapping[str, Any], tools: Iterable[Any] | None
+    ) -> Asked:
+        """Return what is asked, with the session's parameters, tools and form as they are now."""
+        wanted = overrides.get("response_format", self.parameters.response_format)
+        form = None if wanted is None else format_of(wanted)
+        if form is not None:
+            overrides = {**overrides, "response_format": form.to_dict()}
+        parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides)}
+        fields = {name: value for name, value in parameters.items() if value is not None}
+        offered = by_name(self.tools if tools is None else tools)
+        return Asked(question, fields, tools=offered, form=form, context=self._context)
+
+    def request(
+        self, prompt: Prompt = "", *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
+    ) -> dict[str, Any]:
+        """Return the body of the request that asking would send, and send nothing.
+
+        Args:
+            prompt: The question; empty for what would be sent around it.
+            attach: As for :meth:`send`.
+            tools: As for :meth:`send`.
+            **overrides: As for :meth:`send`.
+
+        Returns:
+            The body. The model is missing in it where only the server knows which it is.
+
+        Raises:
+            ConfigurationError: Something in it can't be sent.
+            TraitError: An override is out of bounds.
+
+        Example:
+            >>> Session("gpt-4o").request("Hi")["messages"]
+            [{'role': 'user', 'content': 'Hi'}]
+        """
+        parts = attached_as_configured(attach).parts
+        asked = self._asked(question_of(prompt, parts) if prompt or parts else None, overrides, tools)
+        endpoint, served = self._route(asked.parameters)
+        with self._lock:
+            path = self._conversation.path(self._conversation.head)
+        request = Request(
+            asked,
+            path,
+            self._system,
+            model=served or "",
+            served=served or "",
+            endpoint=endpoint,
+            receiver=receiver_of(self.client.endpoint, asked.parameters.get("model")),
+            offered=Toolbox(asked.tools).offer(asked.parameters, 0, self.tool_rounds),
+        )
+        body = {**request.body(), "model": served}
+        return {name: value for name, value in body.items() if name != "model" or value}
 
     def regenerate(self, **overrides: Any) -> Turn:
         """Ask the last question again; the new answer becomes a sibling of the old one and takes the head.
@@ -327,7 +378,7 @@ class Session:
         """Return how many of the oldest turns the next request would do without."""
         if self._context == "error":
             return 0
-        endpoint, model = route(self.client.endpoint, self.parameters.model)
+        endpoint, model = self._route(self.parameters.to_dict())
         # Where only the server knows its model, the last answer names it.
         model = model or next((node.model for node in reversed(path) if node.model), None)
         limit = limits.known(endpoint.base_url, model)
@@ -482,7 +533,12 @@ class Session:
     @property
     def endpoint(self) -> Endpoint:
         """The server that answers the next turn."""
-        return route(self.client.endpoint, self.parameters.model)[0]
+        return self._route(self.parameters.to_dict())[0]
+
+    def _route(self, fields: Mapping[str, Any]) -> tuple[Endpoint, str | None]:
+        """Return the server that answers a request, and the name that the model has there, where that is known."""
+        named = (fields.get("extra_body") or {}).get("model") or fields.get("model")
+        return route(self.client.endpoint, None if named is None else str(named))
 
     @property
     def rate_limits(self) -> RateLimits | None:
@@ -608,14 +664,3 @@ class Session:
             return "<Session, not made>"
         name = f"{self.name!r}, " if self.name else ""
         return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
-
-
-def _formed(
-    overrides: Mapping[str, Any], configured: Mapping[str, Any] | None
-) -> tuple[Mapping[str, Any], Format | None]:
-    """Return a turn's request fields with the form of its answer as the API has it, and the form."""
-    wanted = overrides.get("response_format", configured)
-    if wanted is None:
-        return overrides, None
-    form = format_of(wanted)
-    return {**overrides, "response_format": form.to_dict()}, form
