@@ -7,12 +7,16 @@ import json
 import threading
 from typing import Any
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from scripted import PATIENCE, ScriptedServer, chunk
 
+from nbchat.attachments.limits import Limits
+from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError, NbchatError, ServerError, TurnCancelled
 from nbchat.session.events import Event, ToolChanged
+from nbchat.session.run import _tables
 from nbchat.session.session import Session
 from nbchat.tools.tool import tool
 
@@ -312,6 +316,42 @@ def test_a_tool_that_draws(chat: Session, server: ScriptedServer, ask_for: Any):
         "assistant",
         "user",
     ]
+
+
+def test_messages_after_a_figure_keep_their_numbers(chat: Session, server: ScriptedServer, ask_for: Any):
+    """The message that a tool's figure comes in is no question; those after it are edited under the numbers they have."""
+    chat.tool(lambda: Figure(figsize=(1, 1)), name="plot")
+    ask_for(("c", "plot", "{}"))
+    server.answer("Up.")
+    chat.send("Plot!")
+    assert still_answers(chat, server)
+    roles = [message["role"] for message in chat.messages]
+    assert roles == ["user", "assistant", "tool", "user", "assistant", "user", "assistant"]
+    with pytest.raises(ConfigurationError, match="is not a question"):
+        chat.edit(3, "No question.")
+    server.answer("Still fine.")
+    chat.edit(5, "And now?").result(PATIENCE)
+    assert chat.messages[5] == {"role": "user", "content": "And now?"}
+    chat.undo()
+    assert chat.conversation.last_question().text == "Plot!"
+
+
+def test_results_within_the_configured_limits(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A table that a tool returns is as long as c.NBChat.attach allows."""
+    settings().attach = {"table_tokens": 50}
+    chat.tool(lambda: pd.DataFrame({"a": range(1000)}), name="rows")
+    ask_for(("c", "rows", "{}"))
+    server.answer("Many.")
+    chat.send("?")
+    (told,) = results(server)
+    assert "pandas DataFrame, 1,000 rows × 1 column; the first" in told
+    assert len(told) < 400
+
+
+def test_a_figure_for_a_model_that_reads_text_alone():
+    """To the embedded model no picture is sent, which it would refuse; a table it can read."""
+    assert _tables(Figure(figsize=(1, 1)), Limits()) is None
+    assert _tables(pd.DataFrame({"a": [1]}), Limits()) is not None
 
 
 def test_approval(server: ScriptedServer, ask_for: Any):

@@ -10,9 +10,10 @@ from collections.abc import Container, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
+from nbchat.wire.media import Part, media_parts
 from nbchat.wire.messages import content_text
 
-__all__ = ["Receiver", "request_message", "request_messages", "server_mark"]
+__all__ = ["Receiver", "request_message", "request_messages", "seen_after", "server_mark"]
 
 # What the API itself knows in an assistant's message. Whatever else a server adds is for reading, and some refuse what
 # they do not know, even if they said it themselves (Groq, Cerebras, Mistral), but for these:
@@ -75,13 +76,9 @@ def request_messages(said: Sequence[Said], receiver: Receiver = _ANYBODY) -> lis
     The API takes nothing but text as the result of a tool: pictures follow in a message of their own.
     """
     thinking = _in_tool_turns(said)
+    kept = [one.message for one in said]
     messages = []
-    to_see: list[dict[str, Any]] = []
     for number, one in enumerate(said):
-        if to_see and not _is_result(one):
-            messages.append({"role": "user", "content": to_see})
-            to_see = []
-        to_see += _to_see(one)
         own = receiver.is_server_of(one.server)
         after = said[number + 1 : number + 2] if one.role == "assistant" else ()
         messages.append(
@@ -97,16 +94,31 @@ def request_messages(said: Sequence[Said], receiver: Receiver = _ANYBODY) -> lis
                 function_answered=bool(after) and after[0].role == "function",
             )
         )
-    return [*messages, {"role": "user", "content": to_see}] if to_see else messages
+        if to_see := seen_after(kept, number):
+            messages.append({"role": "user", "content": to_see})
+    return messages
 
 
-def _to_see(said: Said) -> list[dict[str, Any]]:
-    """Return what of a tool's result is no text, after a line that says whose it is."""
-    content = said.message.get("content")
-    if not _is_result(said) or isinstance(content, str) or not content:
+def seen_after(messages: Sequence[Mapping[str, Any]], number: int) -> list[Part]:
+    """Return what a request has between a message and the next one: what is no text in the results that end there.
+
+    Args:
+        messages: The messages as they are kept.
+        number: Which of them.
+    """
+    after = number + 1
+    if after < len(messages) and messages[after].get("role") == "tool":
         return []
-    parts = [dict(part) for part in content if part.get("type") != "text"]
-    return [{"type": "text", "text": f"Returned by {said.message.get('tool_call_id')}:"}, *parts] if parts else []
+    first = after
+    while first and messages[first - 1].get("role") == "tool":
+        first -= 1
+    return [part for message in messages[first:after] for part in _to_see(message)]
+
+
+def _to_see(result: Mapping[str, Any]) -> list[Part]:
+    """Return what of a tool's result is no text, after a line that says whose it is."""
+    parts = media_parts(result.get("content"))
+    return [{"type": "text", "text": f"Returned by {result.get('tool_call_id')}:"}, *parts] if parts else []
 
 
 def _is_result(said: Said) -> bool:

@@ -12,6 +12,7 @@ from types import EllipsisType
 from typing import Any, Protocol
 
 from nbchat.attachments.attach import to_parts
+from nbchat.attachments.limits import Limits
 from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.endpoint import Endpoint, route
@@ -40,6 +41,7 @@ from nbchat.session.events import (
 )
 from nbchat.session.forms import REMARK, check, mending
 from nbchat.session.growth import Growth
+from nbchat.session.prompt import configured_limits
 from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
 from nbchat.session.toolbox import Approve, Toolbox, ToolRun
@@ -47,6 +49,7 @@ from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.decode import chunk_of_completion
+from nbchat.wire.media import Part, media_parts
 
 __all__ = ["Host", "Runner", "receiver_of"]
 
@@ -182,7 +185,7 @@ class Runner:
             attended=lambda: self._host.attended,
             told=lambda run: self._events.emit(ToolChanged(turn, run)),
             owner=self._host,
-            to_parts=to_parts,
+            to_parts=partial(_tables if endpoint.embedded else to_parts, limits=configured_limits()),
             censor=endpoint.api_key.censor if endpoint.api_key else str,
         )
 
@@ -307,6 +310,12 @@ class Runner:
 def receiver_of(endpoint: Endpoint, model: str | None) -> Receiver:
     """Return who gets a request for *model* where a session asks *endpoint*."""
     return Receiver(server_mark(route(endpoint, model)[0].base_url), model)
+
+
+def _tables(value: Any, limits: Limits) -> list[Part] | None:
+    """Return the parts of a result for a model that reads text alone: the embedded one, which refuses all others."""
+    parts = to_parts(value, limits)
+    return None if media_parts(parts) else parts
 
 
 async def _model(client: Client, parameters: Mapping[str, Any]) -> tuple[str, Endpoint, str]:

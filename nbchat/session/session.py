@@ -28,7 +28,7 @@ from nbchat.session.conversation import Conversation, Node, new_id, request_of
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
 from nbchat.session.parameters import Parameters
 from nbchat.session.prompt import Prompt, attached_as_configured, question_of
-from nbchat.session.replay import Receiver
+from nbchat.session.replay import Receiver, seen_after
 from nbchat.session.request import Request, first_cut
 from nbchat.session.run import Runner, receiver_of
 from nbchat.session.toolbox import Approve, Toolbox, calling_session
@@ -264,7 +264,7 @@ class Session:
             ConfigurationError: There is no question at that place.
         """
         with self._lock:
-            places: list[Node | None] = [*([None] if self._system else []), *self._carried()]
+            places = self._places()
             node = places[index] if -len(places) <= index < len(places) else None
         if node is None or node.role != "user":
             raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
@@ -373,6 +373,15 @@ class Session:
         """Return the nodes that the next request would carry."""
         path = self._conversation.path(self._conversation.head)
         return Window(path, self._system).without(self._left_out(path))
+
+    def _places(self) -> list[Node | None]:
+        """Return, for each of the messages, the node that it is; ``None`` for one that is no node's."""
+        carried = self._carried()
+        kept = [node.message for node in carried]
+        places: list[Node | None] = [None] if self._system else []
+        for number, node in enumerate(carried):
+            places += [node, None] if seen_after(kept, number) else [node]
+        return places
 
     def _left_out(self, path: list[Node]) -> int:
         """Return how many of the oldest turns the next request would do without."""
