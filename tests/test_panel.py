@@ -327,11 +327,12 @@ def test_a_failed_turn_is_shown_until_it_is_asked_again(front: Front, chat: nbch
 
 
 def test_stop(front: Front, server: ScriptedServer):
-    """Stop ends what runs, by request or by the function that a subshell calls; the text is kept and marked."""
+    """Stop ends what runs, by request or by the function that the control channel calls; the text is kept and marked."""
     server.stream(chunk("Some text"), threading.Event())
     turn = front.ask("ask", text="Q")["turn"]
     front.wait(lambda m: m["type"] == "delta")
-    module.stop("no such panel")
+    with pytest.raises(KeyError):
+        module.stop("no such panel")
     module.stop(front.panel.own_id, turn)
     assert front.path(2)["messages"][1]["status"] == "cancelled"
     assert server.requests[0].closed.wait(PATIENCE)

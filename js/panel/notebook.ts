@@ -1,5 +1,5 @@
 /**
- * What the panel does with the notebook round it: stop through a subshell, insert a cell, keep the conversation in the file.
+ * What the panel does with the notebook round it: stop past a running cell, insert a cell, keep the conversation in the file.
  *
  * All of this reaches into JupyterLab's and Notebook's own objects, which other front ends lack: nothing is taken for
  * granted, and where there is no way the caller is told.
@@ -25,11 +25,13 @@ interface Cells extends Iterable<{ outputs?: Outputs }> {
 }
 
 interface Kernel {
-  supportsSubshells?: boolean;
-  requestCreateSubshell?(content: object): { done: Promise<{ content: { subshell_id: string } }> };
-  requestDeleteSubshell?(content: object): { done: Promise<unknown> };
-  clone(options?: object): Kernel & { subshellId?: string | null; dispose(): void };
-  requestExecute(content: object): { done: Promise<unknown> };
+  clientId?: string;
+  username?: string;
+  sendControlMessage?(message: object, expectReply: boolean): { done: Promise<{ content: ExecuteReply }> };
+}
+
+interface ExecuteReply {
+  user_expressions?: Record<string, { status: string }>;
 }
 
 const PANELS = Symbol.for("nbchat.panels");
@@ -75,22 +77,45 @@ export class Notebook {
     return (this.#model.get("own_id") as string | undefined) ?? "";
   }
 
-  /** Stops in a shell of its own, which a running cell does not block. False where the kernel has none. */
-  async stopThroughSubshell(turn: string | undefined): Promise<boolean> {
+  /**
+   * Stops by the kernel's control channel, which takes what its shell takes but never waits behind a running cell.
+   * False where there is none, or the kernel does not serve it.
+   */
+  async stopPastTheCell(turn: string | undefined): Promise<boolean> {
     const kernel = this.#kernel;
-    if (!kernel?.requestCreateSubshell || kernel.supportsSubshells === false) return false;
+    if (!kernel?.sendControlMessage) return false;
+    const args = [this.#id, turn].filter((arg) => arg !== undefined).map((arg) => JSON.stringify(arg));
+    const message = {
+      channel: "control",
+      header: {
+        msg_id: `nbchat-${Date.now()}-${Math.random().toString(36).slice(2)}`,
+        msg_type: "execute_request",
+        session: kernel.clientId ?? "",
+        username: kernel.username ?? "",
+        date: new Date().toISOString(),
+        version: "5.3",
+      },
+      parent_header: {},
+      metadata: {},
+      buffers: [],
+      content: {
+        // An expression, and no code: that would set off the hooks at the end of a cell, while another is in its midst.
+        code: "",
+        user_expressions: {
+          stopped: `__import__("nbchat.jupyter.panel", fromlist=["stop"]).stop(${args.join(", ")})`,
+        },
+        silent: true,
+        store_history: false,
+        // To ipykernel this is the kernel's, not the request's: without it the running cell could not ask for input.
+        allow_stdin: true,
+        stop_on_error: false,
+      },
+    };
     try {
-      const { content } = await kernel.requestCreateSubshell({}).done;
-      const aside = kernel.clone();
-      aside.subshellId = content.subshell_id;
-      const args = [this.#id, turn].filter((arg) => arg !== undefined).map((arg) => JSON.stringify(arg));
-      const code = `__import__("nbchat.jupyter.panel", fromlist=["stop"]).stop(${args.join(", ")})`;
-      await aside.requestExecute({ code, silent: true, store_history: false }).done;
-      aside.dispose();
-      await kernel.requestDeleteSubshell?.({ subshell_id: content.subshell_id }).done;
-      return true;
+      const { content } = await kernel.sendControlMessage(message, true).done;
+      return content.user_expressions?.stopped?.status === "ok";
     } catch (error) {
-      console.warn("nbchat: stopping through a subshell failed.", error);
+      console.warn("nbchat: stopping by the control channel failed.", error);
       return false;
     }
   }

@@ -12,7 +12,7 @@ import type { Requests } from "./protocol.ts";
 import { StatusView } from "./status.ts";
 import { isRunning } from "./transcript.ts";
 
-/** How long Stop waits for its message to be heard before it takes the way through a subshell. */
+/** How long Stop waits for its message to be heard before it goes by the control channel. */
 const HEARD_MS = 250;
 /** How long before the reader is told that the kernel hears nothing. */
 const DEAF_MS = 2500;
@@ -191,7 +191,7 @@ export class PanelView {
     }
   }
 
-  /** By message, which a running cell may hold up; then through a subshell; at last the reader is told what is left. */
+  /** By message, which a running cell may hold up; then by the control channel; at last the reader is told what is left. */
   #stop(turn?: string): void {
     const { transcript } = this.#connection;
     if (!transcript.turns.some(isRunning) || this.#connection.gone) return;
@@ -205,7 +205,7 @@ export class PanelView {
     );
     setTimeout(() => {
       if (heard) return;
-      void this.#notebook.stopThroughSubshell(turn).then((done) => {
+      void this.#notebook.stopPastTheCell(turn).then((done) => {
         heard ||= done;
       });
       setTimeout(() => {

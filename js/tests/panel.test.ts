@@ -287,31 +287,37 @@ test("the request is read with its pictures in a few words, and copied with all 
 describe("Stop", () => {
   const running = { turns: [{ ...TURN, state: "streaming" }] };
 
-  test("that nobody hears goes through a subshell, and is silent about it", async () => {
+  const kernel = (status: string, sent: unknown[] = []) => ({
+    clientId: "c",
+    sendControlMessage: (message: unknown) => {
+      sent.push(message);
+      return { done: Promise.resolve({ content: { user_expressions: { stopped: { status } } } }) };
+    },
+  });
+
+  test("that nobody hears goes by the control channel, and is silent about it", async () => {
     const { model, find, button } = start(running);
-    const executed: { code: string }[] = [];
-    const aside = {
-      subshellId: null as string | null,
-      dispose: vi.fn(),
-      requestExecute: (content: { code: string }) => {
-        executed.push(content);
-        return { done: Promise.resolve() };
-      },
-    };
-    model.widget_manager = {
-      kernel: {
-        requestCreateSubshell: () => ({ done: Promise.resolve({ content: { subshell_id: "s1" } }) }),
-        requestDeleteSubshell: () => ({ done: Promise.resolve() }),
-        clone: () => aside,
-      },
-    };
+    const sent: unknown[] = [];
+    model.widget_manager = { kernel: kernel("ok", sent) };
     button("Stop").click();
     await vi.advanceTimersByTimeAsync(5000);
-    expect(aside.subshellId).toBe("s1");
-    expect(executed.map(({ code }) => code)).toEqual([
-      '__import__("nbchat.jupyter.panel", fromlist=["stop"]).stop("w")',
+    const stopped = '__import__("nbchat.jupyter.panel", fromlist=["stop"]).stop("w")';
+    expect(sent).toMatchObject([
+      {
+        channel: "control",
+        header: { msg_type: "execute_request", session: "c" },
+        content: { code: "", user_expressions: { stopped } },
+      },
     ]);
     expect(find(".nbp-said").textContent).toBe("");
+  });
+
+  test("that the kernel could not do there is told to the reader", async () => {
+    const { model, find, button } = start(running);
+    model.widget_manager = { kernel: kernel("error") };
+    button("Stop").click();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(find(".nbp-said").textContent).toContain("interrupt");
   });
 
   test("that reaches nobody is told to the reader", async () => {

@@ -495,15 +495,16 @@ def _starters(given: Sequence[str] | None) -> list[str]:
 
 
 def stop(panel: str, turn: str | None = None) -> None:
-    """Stop what a panel shows: called by the front end through a subshell, where its messages wait behind a cell.
+    """Stop what a panel shows: called by the front end on the kernel's control channel, where its messages wait behind a cell.
 
     Args:
         panel: The panel's model identifier.
         turn: The turn's identifier; ``None`` for all.
+
+    Raises:
+        KeyError: There is no such panel, which the front end is told.
     """
-    found = _panels.get(panel)
-    if found is not None:
-        found.stop(turn)
+    _panels[panel].stop(turn)
 
 
 def _hear_while_a_cell_runs(comm: Any) -> None:

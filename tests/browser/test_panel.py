@@ -128,9 +128,9 @@ def test_one_session_through_three_doors(opened: Any, server: ScriptedServer, pa
     expect(panel_of(page).locator("[data-field=temperature] input[type=number]")).to_have_value("0.7")
 
 
-@pytest.mark.parametrize("way", ["message", "subshell"])
+@pytest.mark.parametrize("way", ["message", "control"])
 def test_stop_while_a_cell_blocks(opened: Any, server: ScriptedServer, page: Page, way: str):
-    """Stop reaches a turn while a cell keeps the kernel busy: by message, and through a subshell where none is heard."""
+    """Stop reaches a turn while a cell keeps the kernel busy: by message, and by the control channel where none is heard."""
     deaf = "" if way == "message" else "import nbchat.jupyter.panel as p\np._hear_while_a_cell_runs = lambda comm: None"
     notebook = opened("print('on')\nturn.wait()\nturn.status", "turn = chat.stream('x')", before=deaf)
     panel = panel_of(page)
