@@ -32,8 +32,8 @@ def jupyter(folder: Path, **environment: str) -> Iterator[str]:
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "NBCHAT_", "JUPYTER"))
     }
-    if "NBCHAT_CACHE" in os.environ:
-        clean["NBCHAT_CACHE"] = os.environ["NBCHAT_CACHE"]
+    # The weights are here; and another kernel than ours, where `make kernels` asks for one.
+    clean |= {name: os.environ[name] for name in ("NBCHAT_CACHE", "JUPYTER_PATH") if name in os.environ}
     clean["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     home = folder / ".home"
     places = {
