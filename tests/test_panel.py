@@ -25,6 +25,7 @@ import nbchat
 from nbchat.attachments.attach import parts_of
 from nbchat.client import refusals
 from nbchat.client.config import settings
+from nbchat.embedded.weights import Progress
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import panel as module
 from nbchat.jupyter.declarations import CONTROLS, declaration
@@ -32,7 +33,7 @@ from nbchat.jupyter.panel import Panel
 from nbchat.jupyter.preview import preview
 from nbchat.jupyter.requests import read_request
 from nbchat.session.conversation import Node
-from nbchat.session.events import TurnEnded, TurnQueued
+from nbchat.session.events import TurnEnded, TurnNoticed, TurnQueued
 from nbchat.session.parameters import fields
 
 USED = {"prompt_tokens": 5, "completion_tokens": 20, "total_tokens": 25}
@@ -324,6 +325,20 @@ def test_a_failed_turn_is_shown_until_it_is_asked_again(front: Front, chat: nbch
     front.wait(lambda m: m["type"] == "turn" and m["turn"]["state"] == "failed" and m["turn"]["id"] == again)
     front.ask("dismiss", turn=again)
     assert front.panel.get_state(["turns"])["turns"] == []
+
+
+def test_only_another_try_is_called_one(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """A turn waits, and says what for; that it is tried again is said only of a request that failed."""
+    gate = threading.Event()
+    server.reply(gate, status=503)
+    server.stream(chunk("Some text"), threading.Event())
+    turn = chat.stream("Q")
+    front.wait(lambda m: m["type"] == "turn" and m["turn"]["state"] == "waiting")
+    front.panel._told(TurnNoticed(turn, Progress("loading", 1)))
+    assert front.got[-1]["turn"]["state"] == "waiting"
+    gate.set()
+    notice = front.wait(lambda m: m["type"] == "turn" and m["turn"]["state"] == "retrying")["turn"]["note"]
+    assert "trying again" in notice
 
 
 def test_stop(front: Front, server: ScriptedServer):

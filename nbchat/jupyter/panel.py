@@ -26,6 +26,7 @@ from traitlets import Dict, Int, List, TraitError, Unicode
 from nbchat.client import portal
 from nbchat.client.config import settings
 from nbchat.client.endpoint import default_notice
+from nbchat.client.retry import Retrying
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import requests as ask
 from nbchat.jupyter.declarations import CONTROLS, declaration
@@ -191,8 +192,8 @@ class Panel(anywidget.AnyWidget):
                 case TurnQueued(turn) | TurnStarted(turn):
                     self._forget_failures(turn)
                     self._show(turn, anew=isinstance(event, TurnStarted))
-                case TurnNoticed(turn):
-                    self._show(turn, retrying=True)
+                case TurnNoticed(turn, notice):
+                    self._show(turn, retrying=isinstance(notice, Retrying))
                 case HeadMoved():
                     self._flush()
                     self._show_path()

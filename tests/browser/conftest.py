@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from labs import PATIENCE, Notebook, jupyter
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from scripted import ScriptedServer
 
 from scripts import browser
@@ -34,25 +34,34 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, pathli
 
 
 @pytest.fixture
-def open_notebook(
-    site: tuple[str, pathlib.Path], page: Page, server: ScriptedServer, request: pytest.FixtureRequest
-) -> Any:
-    """A function that opens a notebook with these cells after one, executed, that connects it to the scripted server."""
+def open_cells(site: tuple[str, pathlib.Path], page: Page, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A function that opens a new notebook with these cells."""
     url, folder = site
+    name = f"{''.join(c for c in request.node.name if c.isalnum())}.ipynb"
+
+    def open_it(*cells: str, app: str = "lab") -> Notebook:
+        return Notebook(page, url, folder, name, list(cells), app=app).open()
+
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    yield open_it
+    page.evaluate("async () => { await window.jupyterapp?.serviceManager?.sessions.shutdownAll(); }")
+
+
+@pytest.fixture
+def open_notebook(open_cells: Any, server: ScriptedServer) -> Any:
+    """A function that opens a notebook with these cells after one, executed, that connects it to the scripted server."""
 
     def open_it(*cells: str, app: str = "lab", before: str = "") -> Notebook:
         setup = (
             f"%load_ext nbchat\nimport nbchat\n"
             f"chat = nbchat.use_session(nbchat.Session('scripted', base_url={server.url!r}, name='here'))\n{before}"
         )
-        name = f"{''.join(c for c in request.node.name if c.isalnum())}.ipynb"
-        notebook = Notebook(page, url, folder, name, [setup, *cells], app=app).open()
+        notebook = open_cells(setup, *cells, app=app)
         notebook.run(0)
         return notebook
 
-    page.set_default_timeout(PATIENCE)
-    yield open_it
-    page.evaluate("async () => { await window.jupyterapp?.serviceManager?.sessions.shutdownAll(); }")
+    return open_it
 
 
 @pytest.hookimpl(trylast=True)

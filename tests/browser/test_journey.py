@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
-from labs import PATIENCE, Notebook, jupyter
 from local_model import model_file
-from playwright.sync_api import Page, expect
 from panels import ask, panel_of, press, ready, value
+from playwright.sync_api import Page, expect
 
 # No answer ends of itself, so that each is as long as it may be, and the long one has to be stopped.
 SETUP = """%load_ext nbchat
@@ -40,26 +38,16 @@ FOLLOW = """() => {
 FOLLOWED = "() => { cancelAnimationFrame(window.following); return window.followed; }"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A Jupyter server and its folder."""
-    folder = tmp_path_factory.mktemp("site")
-    with jupyter(folder) as url:
-        yield url, folder
-
-
 def streamed(page: Page) -> list[int]:
     """The lengths of an answer's text that the page showed while the panel said that it was streaming."""
     return [length for state, length in page.evaluate(FOLLOWED) if state == "streaming" and length]
 
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
-def test_a_conversation_with_the_embedded_model(site: tuple[str, Path], page: Page, app: str):
+def test_a_conversation_with_the_embedded_model(open_cells: Any, page: Page, app: str):
     """Ask, watch, set, ask from a cell, stop it from the panel, regenerate, walk back, reload: one session, all still there."""
     model_file()
-    page.set_default_timeout(PATIENCE)
-    url, folder = site
-    notebook = Notebook(page, url, folder, f"journey_{app}.ipynb", list(CELLS.values()), app=app).open()
+    notebook = open_cells(*CELLS.values(), app=app)
     notebook.run(AT["load"])
     notebook.run(AT["panel"])
     panel = panel_of(page)
@@ -70,9 +58,7 @@ def test_a_conversation_with_the_embedded_model(site: tuple[str, Path], page: Pa
     page.evaluate(FOLLOW)
     ask(panel, "What is Python? Answer in a few sentences.")
     ready(panel)
-    lengths = streamed(page)
-    assert len(lengths) >= 5
-    assert lengths == sorted(lengths)
+    assert len(set(streamed(page))) >= 5
     expect(answers.last.locator(".nbp-meter")).to_contain_text("tokens")
 
     # What the slider says is what Python reads, and what the next cell sends.
@@ -87,7 +73,7 @@ def test_a_conversation_with_the_embedded_model(site: tuple[str, Path], page: Pa
     notebook.run(AT["cell"])
     expect(questions.last).to_contain_text("Name three fruits.")
     ready(panel)
-    assert len(streamed(page)) >= 3
+    assert len(set(streamed(page))) >= 5
     record = notebook.save()["cells"][AT["cell"]]["outputs"][-1]["metadata"]["nbchat"]
     assert record["parameters"]["temperature"] == 0.6
     assert record["model"] == "SmolLM2-135M-Instruct"

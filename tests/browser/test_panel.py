@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from labs import Notebook
-from playwright.sync_api import Locator, Page, expect
+from panels import ask, panel_of, press, ready, value
+from playwright.sync_api import Page, expect
 from scripted import ScriptedServer, chunk, words
 from test_cell import ATTACK
 
@@ -42,37 +43,6 @@ def opened(open_notebook: Any, page: Page) -> Any:
         return notebook
 
     return open_panel
-
-
-def panel_of(page: Page, index: int = 0) -> Locator:
-    return page.locator(".nbp").nth(index)
-
-
-def ask(panel: Locator, text: str) -> None:
-    """Type a question and send it; it is shown, waiting or running, when this returns."""
-    questions = panel.locator(".nbp-question")
-    count = questions.count()
-    box = panel.get_by_label("Your question")
-    box.fill(text)
-    box.press("Enter")
-    expect(questions).to_have_count(count + 1)
-
-
-def press(panel: Locator, name: str) -> None:
-    """Press the last button of a name, with the keyboard, as one that shows itself only under the mouse can be."""
-    button = panel.get_by_role("button", name=name, exact=True).last
-    button.focus()
-    button.press("Enter")
-
-
-def value(notebook: Notebook, index: int) -> str:
-    """Run a cell that shows a value and return it."""
-    notebook.run(index)
-    return notebook.output(index).inner_text().strip().rpartition("\n")[2]
-
-
-def ready(panel: Locator) -> None:
-    expect(panel.locator(".nbp-status")).to_have_attribute("data-state", "idle")
 
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
