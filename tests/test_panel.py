@@ -687,7 +687,10 @@ def test_the_notice_is_of_the_default_endpoint(monkeypatch: pytest.MonkeyPatch, 
 def test_stock_widgets_are_bound_both_ways(chat: nbchat.Session):
     """nbchat.controls gives ipywidgets that move the session and are moved by it, with an off state."""
     box = nbchat.controls(chat)
-    rows = {row.children[0].description: row.children for row in box.children}
+    rows = {name: row.children for name, row in zip(["system", *CONTROLS], box.children, strict=True)}
+    label, tags = rows["stop"][0].children
+    named = {name: rows[name][0].description for name in rows if name != "stop"} | {"stop": label.value}
+    assert all(shown == name for name, shown in named.items())
     slider, sent, problem = rows["temperature"]
     assert (type(slider).__name__, slider.min, slider.max, sent.value) == ("FloatSlider", 0, 2, False)
     slider.value = 0.4
@@ -697,7 +700,7 @@ def test_stock_widgets_are_bound_both_ways(chat: nbchat.Session):
     assert chat.parameters.temperature is None
     chat.parameters.max_tokens = 9000
     assert rows["max_tokens"][0].value == 9000
-    rows["stop"][0].value = ["a", "b", "c", "d", "e"]
+    tags.value = ["a", "b", "c", "d", "e"]
     assert "1 to 4" in rows["stop"][2].value
     assert chat.parameters.stop is None
     rows["system"][0].value = "Be brief."

@@ -41,8 +41,9 @@ export class Connection {
       "comm:close": gone,
       comm_live_update: gone,
     });
-    // A restored model: what came between Python's reply and now may be missing. Nothing here waits.
-    if (this.transcript.seq > 0) this.#askForSnapshot();
+    // A page that was reloaded may have got the state of the widget's first moment (marimo), or lack what came between
+    // Python's reply and now. Nothing here waits.
+    this.#askForSnapshot();
   }
 
   /** Whether the kernel that held the session is no more. */

@@ -126,6 +126,8 @@ export class Notebook {
     if (!notebook?.sharedModel?.insertCell) return false;
     const at = this.#places().at(-1)?.cell;
     const count = [...(notebook.cells ?? [])].length;
+    // VS Code has a model of no notebook there: whatever goes into it is seen by nobody.
+    if (count === 0) return false;
     try {
       notebook.sharedModel.insertCell(at === undefined ? count : at + 1, {
         cell_type: "code",

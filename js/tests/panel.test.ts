@@ -373,11 +373,51 @@ describe("controls", () => {
 });
 
 describe("its life", () => {
+  const snapshot = (seq: number, more: object) => ({
+    type: "snapshot",
+    seq,
+    total: 0,
+    messages: [],
+    turns: [],
+    ...more,
+  });
+
+  test("a host that knows only the state of the first moment gets today's", async () => {
+    const { model, asked, find } = start();
+    expect(asked("snapshot")).toHaveLength(1);
+    model.receive(snapshot(7, { total: 2, messages: [QUESTION, ANSWER] }));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(find(".nbp-answer").textContent).toContain("Hi");
+  });
+
   test("a gap is repaired by one snapshot", () => {
     const { model, asked } = start({ turns: [TURN] });
+    model.receive(snapshot(0, { turns: [TURN] }));
     model.receive({ type: "delta", seq: 5, turn: "t", parts: [[0, "text", 9, "x"]] });
     model.receive({ type: "delta", seq: 6, turn: "t", parts: [[0, "text", 10, "y"]] });
-    expect(asked("snapshot")).toHaveLength(1);
+    expect(asked("snapshot")).toHaveLength(2);
+  });
+
+  test("a model of no notebook, as VS Code has one, takes no code: it is said, and not lost", async () => {
+    const { model, find, button } = start({ total: 2, messages: [QUESTION, ANSWER] });
+    const [insertCell, writeText] = [vi.fn(), vi.fn(() => Promise.resolve())];
+    vi.stubGlobal("navigator", { clipboard: { writeText } });
+    model.widget_manager = { context: { model: { cells: [], sharedModel: { insertCell } } } };
+    button("Insert as a cell below").click();
+    await vi.advanceTimersByTimeAsync(0);
+    vi.unstubAllGlobals();
+    expect(insertCell).not.toHaveBeenCalled();
+    expect(writeText).toHaveBeenCalledWith("x = 1");
+    expect(find(".nbp-said").textContent).toContain("nobody insert cells");
+  });
+
+  test("what is spoken is out of sight also where no style sheet of ours reaches", async () => {
+    const { model } = start({ turns: [{ ...TURN, state: "streaming" }] });
+    model.receive({ type: "path", seq: 1, keep: 0, from: 0, total: 2, messages: [QUESTION, ANSWER] });
+    await vi.advanceTimersByTimeAsync(1000);
+    const spoken = document.querySelector<HTMLElement>("body > [role=status]");
+    expect(spoken?.textContent).toContain("Answer: ");
+    expect(spoken?.style.position).toBe("absolute");
   });
 
   test("without a kernel it can be read, and asks for nothing", () => {

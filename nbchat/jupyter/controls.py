@@ -15,7 +15,8 @@ from nbchat.session.session import Session
 
 __all__ = ["controls"]
 
-_STYLE = {"description_width": "130px"}
+_NAME_WIDTH = "130px"
+_STYLE = {"description_width": _NAME_WIDTH}
 _LAYOUT = {"width": "420px"}
 
 
@@ -30,7 +31,7 @@ def controls(session: Session | None = None) -> ipywidgets.VBox:
 
     Example:
         >>> box = controls(Session("gpt-4o", temperature=0.2))
-        >>> [row.children[0].description for row in box.children][:2]
+        >>> [row.children[0].description for row in box.children[:2]]
         ['system', 'model']
     """
     session = session or get_session()
@@ -60,11 +61,9 @@ class _Row:
         self._showing = False
         self._problem = ipywidgets.Label()
         self._widget, self._read, self._write = _widget(field)
-        self._widget.description = self._name
         self._widget.tooltip = field["help"]
-        self._widget.style, self._widget.layout = _STYLE, _LAYOUT
         self._sent = ipywidgets.Checkbox(description="sent", indent=False, layout={"width": "70px"})
-        self.box = ipywidgets.HBox([self._widget, self._sent, self._problem])
+        self.box = ipywidgets.HBox([_named(self._name, self._widget), self._sent, self._problem])
         self.show(getattr(session.parameters, self._name))
         self._widget.observe(lambda _: self._moved(), "value")
         self._sent.observe(lambda _: self._switched(), "value")
@@ -93,6 +92,16 @@ class _Row:
             setattr(self._session.parameters, self._name, value)
         except TraitError as problem:
             self._problem.value = str(problem)
+
+
+def _named(name: str, widget: Any) -> Any:
+    """Return a widget with a name before it; stock tags do not draw the description that they have."""
+    if not isinstance(widget, ipywidgets.TagsInput):
+        widget.description, widget.style, widget.layout = name, _STYLE, _LAYOUT
+        return widget
+    label = ipywidgets.Label(name, layout={"width": _NAME_WIDTH, "justify_content": "flex-end"})
+    widget.layout = {"flex": "1"}
+    return ipywidgets.HBox([label, widget], layout=_LAYOUT)
 
 
 def _widget(field: dict[str, Any]) -> tuple[Any, Callable[[], Any], Callable[[Any], None]]:
