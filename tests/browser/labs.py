@@ -20,12 +20,40 @@ from playwright.sync_api import Locator, Page
 
 ROOT = Path(__file__).parent.parent.parent
 # Milliseconds until something that has to happen on a page counts as not happening.
-PATIENCE = 30_000
+PATIENCE = 60_000
 
 
 @contextmanager
-def jupyter(folder: Path, **environment: str) -> Iterator[str]:
+def jupyter(folder: Path) -> Iterator[str]:
     """Run a Jupyter server with JupyterLab and Notebook on a folder, for the length of a block; gives its address."""
+    home = folder / ".home"
+    notices = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notices.parent.mkdir(parents=True)
+    notices.write_text('{"fetchNews": "false"}')
+    options = [
+        "--allow-root",
+        "--ServerApp.port_retries=0",
+        "--ServerApp.ip=127.0.0.1",
+        "--IdentityProvider.token=",
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with _served(folder, "jupyterlab", options) as url:
+        yield url
+
+
+@contextmanager
+def voila(notebook: Path, **environment: str) -> Iterator[str]:
+    """Run Voilà on a notebook, for the length of a block; gives the address of the dashboard."""
+    with _served(notebook.parent, "voila", [notebook.name, "--Voila.ip=127.0.0.1"], **environment) as url:
+        yield url
+
+
+@contextmanager
+def _served(folder: Path, module: str, options: list[str], **environment: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -43,33 +71,23 @@ def jupyter(folder: Path, **environment: str) -> Iterator[str]:
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
     }
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--allow-root",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        "--ServerApp.ip=127.0.0.1",
-        "--IdentityProvider.token=",
-        f"--ServerApp.root_dir={folder}",
-        "--LabApp.expose_app_in_browser=True",
-        "--JupyterNotebookApp.expose_app_in_browser=True",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]
-    notices = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    notices.parent.mkdir(parents=True)
-    notices.write_text('{"fetchNews": "false"}')
+    command = [sys.executable, "-m", module, "--no-browser", f"--port={port}", *options]
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(command, env={**clean, **places, **environment}, stdout=log, stderr=log, cwd=folder)
     try:
         yield _when_up(f"http://127.0.0.1:{port}", process, folder / "server.log")
     finally:
-        process.terminate()
-        process.wait(30)
+        _end(process)
         log.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:  # at its exit a Jupyter server may wait for ever for an idle thread of anyio's
+        process.kill()
+        process.wait()
 
 
 def _when_up(url: str, process: subprocess.Popen[bytes], log: Path) -> str:
@@ -78,11 +96,13 @@ def _when_up(url: str, process: subprocess.Popen[bytes], log: Path) -> str:
             break
         try:
             urllib.request.urlopen(f"{url}/api/status", timeout=5).close()
+        except urllib.error.HTTPError:  # Voilà has no such page, and says so when it is up
+            return url
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)  # a process offers no event to wait for
         else:
             return url
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"The server did not start:\n{log.read_text()[-2000:]}")
 
 
 class Notebook:
