@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbclient
+import nbconvert
 import nbformat
 import pytest
 from apart import environment
@@ -103,6 +104,20 @@ def test_papermill_gives_the_same_answers(tmp_path: Path, server: ScriptedServer
     nbformat.write(made, source)
     papermill.execute_notebook(str(source), str(target), {"n": 2}, cwd=str(tmp_path), progress_bar=False)
     check(nbformat.read(target, 4), server)
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_panel_is_read_where_nobody_can_use_it(tmp_path: Path, server: ScriptedServer):
+    """Executed with nobody watching, a panel is the conversation as Markdown, which every viewer shows."""
+    server.answer("**Fine**.")
+    made = notebook("%load_ext nbchat\nimport nbchat", "%%chat\nHow are you?", "nbchat.panel()")
+    nbclient.NotebookClient(made, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    (output,) = made.cells[2].outputs
+    assert set(output.data) == {"text/markdown", "text/plain"}
+    assert output.data["text/markdown"].split("\n\n")[:2] == ["**You**", "How are you?"]
+    assert output.data["text/markdown"].endswith("\n\n**Fine**.")
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(made)
+    assert "<strong>Fine</strong>" in page
 
 
 @pytest.mark.usefixtures("kernel")

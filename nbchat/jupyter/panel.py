@@ -11,6 +11,7 @@ they share is behind one lock, which is never held while the session is asked fo
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -29,6 +30,7 @@ from nbchat.client.endpoint import default_notice
 from nbchat.client.retry import Retrying
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import requests as ask
+from nbchat.jupyter.cell import surroundings
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.inflight import InFlight, place_of
 from nbchat.jupyter.preview import preview
@@ -167,8 +169,8 @@ class Panel(anywidget.AnyWidget):
         return {name: now.get(name, value) for name, value in state.items()}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Return the view, and beside it the conversation for viewers that have no widgets."""
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        """Return the view, where there is a page to draw it, and beside it the conversation for viewers without widgets."""
+        data, metadata = (super()._repr_mimebundle_(**kwargs) if _has_a_page() else None) or ({}, {})
         with self._lock:
             path = self._transcript.path
         # Of the end only, since all of a long conversation takes seconds; the front end keeps more in the file.
@@ -516,6 +518,11 @@ def _hear_while_a_cell_runs(comm: Any) -> None:
     """
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = lambda _, default: default  # noqa: SLF001
+
+
+def _has_a_page() -> bool:
+    """Whether what is shown now is drawn somewhere: Voilà executes with nobody watching, and shows it afterwards."""
+    return surroundings() != "unattended" or "VOILA_PREHEAT" in os.environ
 
 
 def _namespace() -> Any:
