@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import apart
 import pytest
 from kernels import WIDGET, Kernel, new_name, when
 from scripted import ScriptedServer, chunk
@@ -489,6 +490,21 @@ def test_help(kernel: Kernel, server: ScriptedServer):
     assert "there is no 'nope'" in kernel.run("%chat nope").error[1]
     shown = kernel.run("get_ipython().magics_manager.magics['cell']['chat'].__doc__")
     assert "--frequency-penalty" in shown.outputs[0]["data"]["text/plain"]
+
+
+def test_an_ipython_without_matchers_goes_without_them():
+    """IPython before 8.6 has no such completion: the extension loads, works and unloads there all the same."""
+    stdout, stderr, status = apart.run(
+        "import IPython\n"
+        "from IPython.core import completer\n"
+        "del completer.context_matcher\n"
+        "shell = IPython.InteractiveShell.instance()\n"
+        "shell.run_line_magic('load_ext', 'nbchat')\n"
+        "shell.run_line_magic('chat', 'sessions')\n"
+        "shell.run_line_magic('unload_ext', 'nbchat')\n"
+        "print('chat' in shell.magics_manager.magics['line'])"
+    )
+    assert (stdout.splitlines(), stderr, status) == (["* default", "False"], "", 0)
 
 
 def test_completion(kernel: Kernel, server: ScriptedServer):

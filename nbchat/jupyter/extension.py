@@ -7,7 +7,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from nbchat.jupyter.completer import complete_chat
 from nbchat.jupyter.magics import ChatMagics
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def load(shell: Any) -> None:
     _say_if_taken(shell)
     unload(shell)
     shell.register_magics(ChatMagics)
-    shell.Completer.custom_matchers.append(complete_chat)
+    shell.Completer.custom_matchers.extend(_matchers())
     teach_display(shell)
     # httpx, certificates and the widget take half a second to load: behind the user's back, while the question is typed.
     threading.Thread(target=_warm_up, name="nbchat-warm-up", daemon=True).start()
@@ -35,8 +34,20 @@ def unload(shell: Any) -> None:
         for kind in ("line", "cell"):
             if getattr(shell.magics_manager.magics[kind].get("chat"), "__self__", None) is magics:
                 del shell.magics_manager.magics[kind]["chat"]
-    if complete_chat in shell.Completer.custom_matchers:
-        shell.Completer.custom_matchers.remove(complete_chat)
+    for matcher in _matchers():
+        if matcher in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(matcher)
+
+
+def _matchers() -> list[Any]:
+    """Return what completes our lines, where IPython takes such: from 8.6 on, and Colab has 7.34."""
+    from IPython.core import completer
+
+    if not hasattr(completer, "context_matcher"):
+        return []
+    from nbchat.jupyter.completer import complete_chat
+
+    return [complete_chat]
 
 
 def _say_if_taken(shell: Any) -> None:
