@@ -15,7 +15,7 @@ SOURCES := $(shell find js \( -name node_modules -o -name tests \) -prune -o -ty
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lab check format js bench fuzz build pins weights browser clean
+.PHONY: help demo test lab check format js kernels bench fuzz build pins weights browser clean
 
 help: ## say what each of these does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-7s", $$1, $$2; $$1 = $$2 = ""; print }'
@@ -52,6 +52,9 @@ format: $(NBCHAT) ## mend what can be mended by itself
 	@$(NPM) run --silent format
 
 js: $(BUNDLE) ## bundle the front end into the package
+
+kernels: $(NBCHAT) weights browser ## prove Stop on every ipykernel that is supported (ARGS="6.31.0" for one)
+	@$(RUN) scripts/kernels.py $(ARGS)
 
 bench: $(NBCHAT) weights ## measure against the peers, as ratios
 	@$(RUN) -m benchmarks $(ARGS)
