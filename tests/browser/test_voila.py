@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
-import pytest
 from labs import PATIENCE, voila
 from panels import ask, panel_of, press, ready
 from playwright.sync_api import Page, expect
