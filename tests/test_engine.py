@@ -12,7 +12,7 @@ from local_model import PATIENCE, Listener, counter, engine, model_file, wait_un
 
 from nbchat.embedded.engine import Closed, Engine
 from nbchat.embedded.gguf import Plan
-from nbchat.embedded.shapes import Refusal
+from nbchat.embedded.refusal import Refusal
 from nbchat.embedded.shelf import Model, shelf, unload
 from nbchat.errors import ConfigurationError
 

@@ -4,7 +4,7 @@ import pytest
 from local_model import model_file
 
 from nbchat.embedded.gguf import Plan, check, plan_for, read_header
-from nbchat.embedded.shapes import Refusal
+from nbchat.embedded.refusal import Refusal
 
 
 def llama(**facts):

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from nbchat.embedded.gguf import Plan
-from nbchat.embedded.shapes import Refusal, encode, refusal_of
+from nbchat.embedded.refusal import Refusal
+from nbchat.embedded.shapes import encode, refusal_of
 from nbchat.errors import ConfigurationError
 
 __all__ = ["Closed", "Emit", "Engine", "Job", "require_llama"]

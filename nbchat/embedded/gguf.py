@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from nbchat.embedded.shapes import Refusal
+from nbchat.embedded.refusal import Refusal
 
 __all__ = ["Plan", "check", "plan_for", "read_header"]
 

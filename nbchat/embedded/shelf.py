@@ -14,7 +14,7 @@ from typing import Any
 
 from nbchat.embedded import gguf, weights
 from nbchat.embedded.engine import Engine, require_llama
-from nbchat.embedded.shapes import Refusal
+from nbchat.embedded.refusal import Refusal
 from nbchat.embedded.weights import SMOLLM2, Artefact, Listener, Progress
 
 __all__ = ["Model", "Shelf", "Ticket", "shelf", "unload"]
@@ -47,6 +47,11 @@ class Model:
     def name(self) -> str:
         """What the model is called in its answers."""
         return self.path.stem if self.path else self.artefact.name
+
+    @property
+    def small(self) -> bool:
+        """Whether it needs short prompts, and bounds that keep it from going on for ever, as the default model does."""
+        return self.path is None
 
     @property
     def defaults(self) -> dict[str, Any]:

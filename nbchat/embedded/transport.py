@@ -30,8 +30,10 @@ from typing import Any
 
 import httpx
 
+from nbchat.embedded.answers import Answer
 from nbchat.embedded.engine import Closed, Engine, Job
-from nbchat.embedded.shapes import Answer, Ask, Refusal, encode, read_ask
+from nbchat.embedded.refusal import Refusal
+from nbchat.embedded.shapes import Ask, encode, read_ask, read_json
 from nbchat.embedded.shelf import Model, Shelf, shelf, unload
 from nbchat.embedded.weights import SMOLLM2, Artefact, Listener, Progress
 
@@ -84,9 +86,12 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
             return _json(405, refusal.body(), {"allow": allowed})
         if endpoint == "/models":
             return _json(200, _models(model))
-        ask = read_ask(await request.aread())
-        if ask.model and ask.model.startswith("local:"):
-            model = Model(_absolute(ask.model.removeprefix("local:")), self._weights)
+        asked = read_json(await request.aread())
+        named = asked.get("model")
+        if isinstance(named, str) and named.startswith("local:"):
+            model = Model(_absolute(named.removeprefix("local:")), self._weights)
+        # On a thread of its own: for the grammar of a large schema it may take a second.
+        ask = await asyncio.to_thread(read_ask, asked, small=model.small)
         talk = await self._begin(ask, model, self._listener(request))
         if ask.stream:
             return httpx.Response(
