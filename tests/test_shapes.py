@@ -1,17 +1,20 @@
-"""What the API says and what llama.cpp says, each in the other's words."""
+"""What the API asks, in llama.cpp's words, and its complaints in the API's."""
 
 import json
 
 import pytest
+from schemas import lets_through
 from scripted import validator
 
-from nbchat.embedded.shapes import Answer, Ask, Refusal, encode, read_ask, refusal_of
+from nbchat.embedded.refusal import Refusal
+from nbchat.embedded.shapes import Ask, encode, read_ask, read_json, refusal_of
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
+TOOL = {"type": "function", "function": {"name": "now", "description": "Tell the time."}}
 
 
-def read(**fields):
-    return read_ask(json.dumps({"messages": MESSAGES, **fields}).encode())
+def read(small=False, **fields):
+    return read_ask(read_json(json.dumps({"messages": MESSAGES, **fields}).encode()), small=small)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,12 @@ def read(**fields):
         ({"stop": ["a", 5]}, "stop"),
         ({"response_format": {"type": "xml"}}, "response_format"),
         ({"response_format": "json"}, "response_format"),
-        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {}}}}}, "response_format"),
+        ({"response_format": {"type": "json_object"}, "grammar": 'root ::= "a"'}, "grammar"),
+        ({"tools": [TOOL], "grammar": 'root ::= "a"'}, "grammar"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function.name"),
+        ({"messages": [*MESSAGES, {"role": "assistant", "tool_calls": [{"id": "1"}]}]}, "messages[1].tool_calls[0]"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"modalities": ["audio"]}, "modalities"),
     ],
@@ -59,7 +67,7 @@ def test_what_is_wrong_is_refused_by_name(fields, param):
 def test_what_is_no_request_is_refused(content):
     """A body that is not a JSON object is a 400."""
     with pytest.raises(Refusal) as caught:
-        read_ask(content)
+        read_json(content)
     assert caught.value.status == 400
 
 
@@ -87,15 +95,13 @@ def test_messages_come_as_local_models_know_them():
         messages=[
             {"role": "developer", "content": "Be terse."},
             {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
-            {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
             {"role": "function", "name": "f", "content": "5"},
         ]
     )
     assert asked.body["messages"] == [
         {"role": "system", "content": "Be terse."},
         {"role": "user", "content": "a\nb"},
-        {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]},
-        {"role": "tool", "name": "f", "content": "5"},
+        {"role": "user", "name": "f", "content": "<tool_response>\n5\n</tool_response>"},
     ]
 
 
@@ -123,83 +129,48 @@ def test_other_complaints_keep_their_words():
     assert refusal_of({"code": 503, "message": "Busy"}).status == 503
     assert refusal_of({"message": "Odd"}).status == 500
     assert refusal_of(RuntimeError("no such template")).message == "llama.cpp refused the request: no such template."
-    assert refusal_of(ValueError("… failed: JSON schema error at #: no type")).param == "response_format"
 
 
-def raw(delta=None, finish=None, index=0, **members):
-    choice = {"index": index, "delta": delta or {}, "finish_reason": finish, **members}
-    return {"choices": [choice], "object": "chat.completion.chunk"}
+def test_json_is_asked_for_by_a_grammar():
+    """Formats of answers, the API's and llama.cpp's own, reach llama.cpp as a grammar of such answers."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    for fields in (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}},
+        {"response_format": {"type": "json_object", "schema": schema}},
+        {"json_schema": schema},
+    ):
+        asked = read(**fields)
+        assert not asked.calls
+        assert asked.body == {"messages": MESSAGES, "grammar": asked.grammar}
+        assert lets_through(asked.grammar, '{"a": 1}')
+        assert not lets_through(asked.grammar, '{"b": 1}')
+    for wanted in ({"type": "json_object"}, {"type": "json_schema", "json_schema": {"name": "x"}}):
+        assert lets_through(read(response_format=wanted).grammar, '{"b": [1, null]}')
+        assert not lets_through(read(response_format=wanted).grammar, "[1]")
+    assert read(response_format={"type": "text"}).grammar is None
 
 
-def test_an_answer_has_what_the_schema_asks_for():
-    """llama.cpp's chunks become valid chunks and a valid completion with the same text."""
-    answer = Answer(Ask(body={}, include_usage=True), "tiny", "test")
-    chunks = [
-        chunk
-        for piece in (
-            {**raw({"role": "assistant", "content": None}), "prompt_progress": {}},
-            raw({"role": "assistant", "content": None}),
-            raw({"content": "Hel"}),
-            raw({"content": "lo"}),
-            raw(finish="stop"),
-            {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}, "timings": {"predicted_ms": 5}},
-        )
-        for chunk in answer.feed(piece)
-    ] + answer.last()
-    for chunk in chunks:
-        validator("chunk").validate(chunk)
-    completion = answer.completion()
-    validator("response").validate(completion)
-    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": "Hel", "refusal": None}
-    assert [chunk["usage"] for chunk in chunks[:-1]] == [None, None, None]
-    assert chunks[-1]["usage"] == completion["usage"]
-    assert completion["choices"][0]["message"]["content"] == "Hello"
-    assert completion["timings"] == {"predicted_ms": 5}
+def test_a_schema_without_bounds_gets_some_for_a_small_model():
+    """Strings go on as long as the model likes, but for a small one, which likes it too much."""
+    wanted = {"type": "json_schema", "json_schema": {"schema": {"type": "string"}}}
+    long = json.dumps("x" * 2000)
+    assert lets_through(read(response_format=wanted).grammar, long)
+    assert not lets_through(read(response_format=wanted, small=True).grammar, long)
 
 
-def test_a_role_that_never_came_is_added():
-    """The first delta of each choice says who speaks, also where llama.cpp forgot to."""
-    answer = Answer(Ask(body={}, n=2), "tiny", "test")
-    first = [answer.feed(raw({"content": "a"}, index=index))[0] for index in (1, 0, 1)]
-    assert [chunk["choices"][0]["delta"].get("role") for chunk in first] == ["assistant", "assistant", None]
+def test_tools_are_told_and_asked_for_by_a_grammar():
+    """Tools are told of in the system's message and may be called; without a choice of any they are neither."""
+    asked = read(tools=[TOOL], messages=[{"role": "system", "content": "Be terse."}, *MESSAGES])
+    assert asked.calls
+    assert asked.body["messages"][0]["content"].startswith("Be terse.\n\n")
+    assert "now" in asked.body["messages"][0]["content"]
+    assert asked.body["messages"][1:] == MESSAGES
+    assert lets_through(asked.grammar, "Hello")
+    assert lets_through(asked.grammar, '<tool_call>{"name": "now", "arguments": {}}</tool_call>')
+    assert read(tools=[TOOL], tool_choice="none") == Ask(body={"messages": MESSAGES})
 
 
-def test_tokens_of_all_choices_are_counted_and_their_prompt_once():
-    """Usage is the sum over the choices, which share a prompt."""
-    answer = Answer(Ask(body={}, n=2), "tiny", "test")
-    for written in (4, 3):
-        answer.feed({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": written}})
-    assert (answer.usage["prompt_tokens"], answer.usage["completion_tokens"], answer.usage["total_tokens"]) == (
-        10,
-        7,
-        17,
-    )
-
-
-def test_logprobs_are_cut_to_what_was_asked():
-    """As many alternatives as asked for, no ids, and a number where the logarithm has none."""
-    top = [
-        {"id": 1, "token": "a", "bytes": [97], "logprob": -0.1},
-        {"id": 2, "token": "b", "bytes": [98], "logprob": -3.0},
-    ]
-    token = {"id": 9, "token": "z", "bytes": [122], "logprob": None, "top_logprobs": top}
-    answer = Answer(Ask(body={}, top_logprobs=1), "tiny", "test")
-    (chunk,) = answer.feed(raw({"content": "z"}, logprobs={"content": [token]}))
-    validator("chunk").validate(chunk)
-    assert chunk["choices"][0]["logprobs"]["content"] == [
-        {
-            "token": "z",
-            "logprob": -9999.0,
-            "bytes": [122],
-            "top_logprobs": [{"token": "a", "logprob": -0.1, "bytes": [97]}],
-        }
-    ]
-
-
-def test_reasoning_is_kept_apart():
-    """A model that thinks aloud has its thoughts in a member of their own."""
-    answer = Answer(Ask(body={}), "tiny", "test")
-    answer.feed(raw({"reasoning_content": "Hm."}))
-    answer.feed(raw({"content": "Yes."}, finish="stop"))
-    message = answer.completion()["choices"][0]["message"]
-    assert (message["reasoning_content"], message["content"]) == ("Hm.", "Yes.")
+def test_words_to_stop_at_are_for_texts():
+    """Where nothing but calls may be said there is no text to stop, and no call is broken off."""
+    assert "stop" in read(tools=[TOOL], stop="}").body
+    assert "stop" not in read(tools=[TOOL], stop="}", tool_choice="required").body

@@ -26,10 +26,10 @@ UNBOUNDED = Limits()
 # One that is empty tells nothing, but is what the default model likes best.
 ANY_OBJECT: Mapping[str, Any] = {"type": "object", "minProperties": 1}
 
-# Numbers have bounds always. Whole ones are those that 64 bits hold. Of others 9 decimals are kept and no exponent: with
+# Numbers have bounds always, the widest that llguidance takes. Others than whole ones have 9 decimals and no exponent: with
 # one, a number could be larger than any float, which Python reads as infinity; and a third of one never ends.
 _WHOLE = {"minimum": -(10**18) + 1, "maximum": 10**18 - 1}
-_DECIMAL = {"minimum": -(10**30) + 1, "maximum": 10**30 - 1, "multipleOf": 1e-9}
+_DECIMAL = {**_WHOLE, "multipleOf": 1e-9}
 _FORMATS = frozenset(["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"])
 _NOTES = frozenset(["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment"])
 # Where a schema has others in it: by name, in a list, or one.

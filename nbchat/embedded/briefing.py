@@ -100,13 +100,19 @@ def _tell(offer: Offer) -> str:
 def _tell_briefly(offer: Offer) -> str:
     """Tell of the functions in a line each.
 
-    Of 18 ways to tell the default model of them, this one was among the shortest, and no other had it choose right more
-    often: 28 times of 36 (with the arguments as well, 23 times), against 25 (20) with the full schemas.
+    Of two dozen ways to tell the default model, this one is among the shortest and had it choose best: of 36 questions it
+    picked the right function for 32 and the right arguments too for 25, against 25 and 20 with all that there is to know.
     """
     return "\n".join(map(_line, offer.functions))
 
 
 def _line(function: Function) -> str:
-    call = f"{function.name}({', '.join(function.parameters['properties'])})"
+    parameters = function.parameters["properties"].items()
+    call = f"{call_head(function.name)}{{{', '.join(f'{json.dumps(name)}: {_kind(schema)}' for name, schema in parameters)}}}}}"
     purpose = " ".join(function.description.partition("\n\n")[0].split()).rstrip(".")
-    return f"To {purpose[0].lower()}{purpose[1:]}, use {call}." if purpose else f"Use {call}."
+    return f"To {purpose[0].lower()}{purpose[1:]}, use {call}" if purpose else f"Use {call}"
+
+
+def _kind(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return kind if isinstance(kind, str) else "value"

@@ -1,0 +1,69 @@
+"""What the model is told of functions, and of what came of them."""
+
+from nbchat.embedded.briefing import plain, with_offer
+from nbchat.embedded.offer import read_offer
+
+WEATHER = {
+    "name": "get_weather",
+    "description": "Get the weather of a city.\n\nIt asks a service.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string", "description": "Its name."}, "day": {"anyOf": [{"type": "string"}]}},
+    },
+}
+OFFER = read_offer({"tools": [{"type": "function", "function": each} for each in (WEATHER, {"name": "now"})]})
+USER = {"role": "user", "content": "Hi"}
+
+
+def test_a_small_model_is_told_in_a_line_each():
+    """What a function is for and how it is called, and no more."""
+    assert with_offer([USER], OFFER, small=True) == [
+        {
+            "role": "system",
+            "content": 'To get the weather of a city, use {"name": "get_weather", "arguments": {"city": string, "day": value}}'
+            '\nUse {"name": "now", "arguments": {}}',
+        },
+        USER,
+    ]
+
+
+def test_other_models_are_told_everything():
+    """Descriptions and schemas are told as JSON, behind what the system said already."""
+    first, second = with_offer([{"role": "system", "content": "Be terse."}, USER], OFFER, small=False)
+    assert first["role"] == "system"
+    assert first["content"].startswith("Be terse.\n\n")
+    assert '"description": "Its name."' in first["content"]
+    assert '<tool_call>{"name": NAME, "arguments": ARGUMENTS}</tool_call>' in first["content"]
+    assert second == USER
+
+
+def call(identifier, name, arguments):
+    return {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def test_calls_and_results_are_text():
+    """A template that knows no tools shows what was called as the model wrote it, and the results in the user's turn."""
+    messages = [
+        USER,
+        {"role": "assistant", "content": "Let me see.", "tool_calls": [call("1", "f", '{"a": 1}'), call("2", "g", "")]},
+        {"role": "tool", "tool_call_id": "1", "content": "one"},
+        {"role": "tool", "tool_call_id": "2", "content": "two"},
+        {"role": "assistant", "content": "Done."},
+        {"role": "assistant", "content": "", "function_call": {"name": "h", "arguments": "{}"}},
+        {"role": "tool", "name": "h", "content": "three"},
+    ]
+    assert plain(messages) == [
+        USER,
+        {
+            "role": "assistant",
+            "content": 'Let me see.\n<tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>'
+            '\n<tool_call>{"name": "g", "arguments": {}}</tool_call>',
+        },
+        {
+            "role": "user",
+            "content": "<tool_response>\none\n</tool_response>\n<tool_response>\ntwo\n</tool_response>",
+        },
+        {"role": "assistant", "content": "Done."},
+        {"role": "assistant", "content": '<tool_call>{"name": "h", "arguments": {}}</tool_call>'},
+        {"role": "user", "name": "h", "content": "<tool_response>\nthree\n</tool_response>"},
+    ]
