@@ -1,6 +1,7 @@
-"""A model's answer made safe to show: as Markdown for a notebook, as text for a terminal."""
+"""A model's answer made safe to show: as Markdown for a notebook, as HTML where answers stand together, as text for a terminal."""
 
+from nbchat.session.markdown.html import safe_html
 from nbchat.session.markdown.reader import plain_text
 from nbchat.session.markdown.safe import safe_markdown
 
-__all__ = ["plain_text", "safe_markdown"]
+__all__ = ["plain_text", "safe_html", "safe_markdown"]
