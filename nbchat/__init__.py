@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from nbchat.errors import NbchatError as NbchatError
     from nbchat.jupyter.controls import controls as controls
     from nbchat.jupyter.panel import panel as panel
+    from nbchat.jupyter.sweep import sweep as sweep
     from nbchat.session.completion import Completion as Completion
     from nbchat.session.parameters import Parameters as Parameters
     from nbchat.session.registry import get_session as get_session
     from nbchat.session.registry import use_session as use_session
     from nbchat.session.session import Session as Session
+    from nbchat.session.sweep import Sweep as Sweep
     from nbchat.session.turn import Turn as Turn
     from nbchat.tools.tool import Tool as Tool
     from nbchat.tools.tool import tool as tool
@@ -43,11 +45,13 @@ _HOMES = {
     "Parameters": "nbchat.session.parameters",
     "Session": "nbchat.session.session",
     "Stream": "nbchat.client.stream",
+    "Sweep": "nbchat.session.sweep",
     "Tool": "nbchat.tools.tool",
     "Turn": "nbchat.session.turn",
     "controls": "nbchat.jupyter.controls",
     "get_session": "nbchat.session.registry",
     "panel": "nbchat.jupyter.panel",
+    "sweep": "nbchat.jupyter.sweep",
     "tool": "nbchat.tools.tool",
     "unload": "nbchat.embedded.shelf",
     "use_session": "nbchat.session.registry",

@@ -177,6 +177,26 @@ class Conversation:
         self.head = parent
         return True
 
+    def turn_alone(self, turn: str) -> Conversation:
+        """Return a conversation of one turn of this one, with all of its answers, that stands where this one stands."""
+        nodes = [node for node in self.nodes.values() if node.turn == turn]
+        ids = {node.id for node in nodes}
+        alone = Conversation({node.id: node if node.parent in ids else replace(node, parent=None) for node in nodes})
+        alone.head = self.head if self.head in ids else None
+        return alone
+
+    def graft(self, branch: Conversation, parent: str | None) -> None:
+        """Put a copy of another conversation below a node, and the head where its head is.
+
+        What is copied gets identifiers of its own: the same branch may be put in twice.
+        """
+        ids = {node.id: new_id() for node in branch.nodes.values()}
+        turns = {node.turn: new_id() for node in branch.nodes.values()}
+        for node in branch.nodes.values():
+            above = parent if node.parent is None else ids[node.parent]
+            self.add(replace(node, id=ids[node.id], parent=above, turn=turns[node.turn]))
+        self.head = ids[branch.head] if branch.head is not None else parent
+
     def messages(self, head: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:
         """Return the messages on the way to *head*, as a request to *receiver* carries them."""
         return request_of(self.path(head), None, receiver)

@@ -507,11 +507,32 @@ class Session:
             self._conversation.head = None
         self._events.emit(HeadMoved(None))
 
-    def fork(self, name: str | None = None) -> Session:
-        """Return a new session that shares the past and has a future of its own."""
+    def graft(self, branch: Conversation, parent: str | EllipsisType | None = ...) -> None:
+        """Add another conversation as a branch of this one, and stand on it; :meth:`undo` takes its last turn back.
+
+        Args:
+            branch: What to add; it is copied, so that it may be added again.
+            parent: The message that it follows; left out, or where there is no such message here, the one that the
+                session stands on.
+        """
+        with self._lock:
+            here = self._conversation
+            if isinstance(parent, EllipsisType) or (parent is not None and parent not in here.nodes):
+                parent = here.head
+            here.graft(branch, parent)
+            head = here.head
+        self._events.emit(HeadMoved(head))
+
+    def fork(self, name: str | None = None, *, client: Client | None = None) -> Session:
+        """Return a new session that shares the past and has a future of its own.
+
+        Args:
+            name: Its name.
+            client: The client that it asks through; ``None`` for one like this session's.
+        """
         base_url, api_key = self._address
         other = Session(
-            client=self._given_client,
+            client=client or self._given_client,
             base_url=base_url,
             api_key=api_key,
             name=name,

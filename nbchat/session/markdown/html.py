@@ -18,7 +18,7 @@ __all__ = ["safe_html"]
 
 
 def safe_html(text: str) -> str:
-    """The answer as HTML that can do nothing, for where several answers make one output.
+    r"""The answer as HTML that can do nothing, for where several answers make one output.
 
     It is what a notebook makes of :func:`safe_markdown`, and as harmless. Mathematics stays TeX between dollars, which
     a notebook typesets in HTML as well.
@@ -31,7 +31,7 @@ def safe_html(text: str) -> str:
 
     Example:
         >>> safe_html("**Hi** <b>")
-        '<p><strong>Hi</strong> &lt;b&gt;</p>\\n'
+        '<p><strong>Hi</strong> &lt;b&gt;</p>\n'
     """
     return str(_renderer().render(safe_markdown(text), {"fuel": 50_000 + 4 * len(text)}))
 
