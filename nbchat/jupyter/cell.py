@@ -122,8 +122,15 @@ def show_in_background(turn: Turn, drawing: Drawing) -> None:
 
 def _finish(view: View, turn: Turn, note: str) -> None:
     view.finish(turn, note)
-    if turn.completion is not None:  # or there was nothing to say it under
-        turn.shown()
+    completion = turn.completion
+    if completion is None:  # there is nothing to say it under
+        return
+    turn.shown()
+    # The answer as Markdown is what is kept of it; how likely its tokens were is a view of its own below.
+    if completion.logprobs is not None and surroundings() != "terminal":
+        from IPython.display import display
+
+        display(completion.logprobs)
 
 
 def _follow(turn: Turn, view: View) -> None:

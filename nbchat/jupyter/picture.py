@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import itertools
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -29,29 +28,27 @@ _LABEL = 160
 
 _WORDS = {"done": "answered", "running": "answering", "queued": "waiting", "cancelled": "stopped", "failed": "failed"}
 
+# JupyterLab's own rules for tables name two classes and two elements.
 _STYLE = """
 .nbchat-sweep {
   --nbchat-rule: var(--jp-border-color2, var(--vscode-panel-border, GrayText));
   --nbchat-faint: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, GrayText));
   color: var(--jp-content-font-color1, var(--vscode-editor-foreground, CanvasText));
 }
-.nbchat-sweep-wide { overflow-x: auto; }
-.nbchat-sweep table { border-collapse: collapse; margin: 0.5em 0 1em; text-align: start; }
-.nbchat-sweep caption { caption-side: top; padding: 0.25em 0; text-align: start; }
-.nbchat-sweep tr, .nbchat-sweep tr:hover { background: none; }
-.nbchat-sweep :is(th, td) {
+.nbchat-sweep .nbchat-sweep-wide { overflow-x: auto; }
+.nbchat-sweep .nbchat-sweep-wide table { border-collapse: collapse; margin: 0.5em 0 1em; }
+.nbchat-sweep .nbchat-sweep-wide caption { caption-side: top; padding: 0.25em 0; text-align: start; }
+.nbchat-sweep .nbchat-sweep-wide table tr:nth-child(n) { background: none; text-align: start; }
+.nbchat-sweep .nbchat-sweep-wide table :is(th, td) {
   border: 1px solid var(--nbchat-rule); max-width: 40em; min-width: 10em; overflow-wrap: anywhere; padding: 0.4em 0.6em;
   text-align: start; vertical-align: top; white-space: normal;
 }
-.nbchat-sweep th { font-weight: normal; min-width: 7em; }
-.nbchat-sweep th, .nbchat-sweep-foot, .nbchat-sweep-head { color: var(--nbchat-faint); }
-.nbchat-sweep th b, .nbchat-sweep caption b, .nbchat-sweep-head b {
-  color: var(--jp-content-font-color1, var(--vscode-editor-foreground, CanvasText));
-}
+.nbchat-sweep .nbchat-sweep-wide table th { font-weight: normal; min-width: 7em; }
+.nbchat-sweep .nbchat-sweep-wide td :is(th, td) { min-width: 0; }
 .nbchat-sweep td > div > :first-child { margin-top: 0; }
 .nbchat-sweep td > div > :last-child { margin-bottom: 0.3em; }
-.nbchat-sweep td :is(th, td) { min-width: 0; }
 .nbchat-sweep td pre { overflow-x: auto; white-space: pre-wrap; }
+.nbchat-sweep-name, .nbchat-sweep-foot { color: var(--nbchat-faint); }
 .nbchat-sweep-foot { font-size: var(--jp-ui-font-size1, 0.85em); }
 .nbchat-sweep-failed { border-inline-start: 3px solid var(--jp-error-color1, red); padding-inline-start: 0.6em; }
 """
@@ -130,12 +127,13 @@ class _Picture:
             lines.append(f"<tr>{head}{''.join(cells)}</tr>")
         table = f"<table>{''.join(lines)}</tbody></table>"
         # What is wider than the page is scrolled, by keyboard too.
-        name = f"Answers, {caption}" if caption else "Answers"
-        label = html.escape(re.sub("<[^>]*>", "", name))
-        return f'<div class="nbchat-sweep-wide" role="region" tabindex="0" aria-label="{label}">{table}</div>'
+        label = ", ".join(["Answers", *(f"{name} = {_value(self._axes[name][at])}" for name, at in place.items())])
+        return (
+            f'<div class="nbchat-sweep-wide" role="region" tabindex="0" aria-label="{html.escape(label)}">{table}</div>'
+        )
 
     def _label(self, name: str, at: int) -> str:
-        return f"{name} = <b>{_shown(self._axes[name][at])}</b>"
+        return _named(name, self._axes[name][at])
 
     def _cell(self, place: Mapping[str, int]) -> str:
         row = self._rows[tuple(place.get(name, 0) for name in self._axes)]
@@ -146,7 +144,8 @@ class _Picture:
         failed = f'<p class="nbchat-sweep-failed">{_text(str(row.error))}</p>' if row.error is not None else ""
         foot = " · ".join(_text(said) for said in _foot(row))
         answer = f'<div class="mathjax_process">{"".join(texts)}</div>'
-        return f'<td>{answer}{failed}<div class="nbchat-sweep-foot">{foot}</div></td>'
+        # JupyterLab's tables are set to the right, also where our styles are gone.
+        return f'<td style="text-align:left">{answer}{failed}<div class="nbchat-sweep-foot">{foot}</div></td>'
 
     def _text(self, text: str) -> str:
         longest = min(_LONGEST, max(self._left, 0))
@@ -158,16 +157,12 @@ def _head(sweep: Sweep) -> str:
     """Return what is the same everywhere, and what it took."""
     first = sweep[0]
     same = {"prompt": first.asked.prompt, "system": first.asked.system, **first.parameters}
-    fixed = [
-        f"{name} = <b>{_shown(value)}</b>"
-        for name, value in same.items()
-        if value is not None and name not in sweep.axes
-    ]
+    fixed = [_named(name, value) for name, value in same.items() if value is not None and name not in sweep.axes]
     statuses: Counter[str] = Counter(row.status for row in sweep)
     took = [f"{statuses[status]} {word}" for status, word in _WORDS.items() if statuses[status]]
     cost = sweep.cost
     took += [f"${cost:.4f}"] if cost else []
-    return f'<p class="nbchat-sweep-head">{", ".join(fixed)}{"<br>" if fixed else ""}{" · ".join(took)}</p>'
+    return f"<p>{', '.join(fixed)}{'<br>' if fixed else ''}{_faint(' · '.join(took))}</p>"
 
 
 def _foot(row: Row) -> list[str]:
@@ -187,15 +182,24 @@ def _foot(row: Row) -> list[str]:
     return said + [one_line(remark) for remark in row.remarks]
 
 
-def _shown(value: Any) -> str:
-    """Return a value as it is told beside the answers."""
+def _faint(text: str) -> str:
+    return f'<span class="nbchat-sweep-name">{text}</span>'
+
+
+def _named(name: str, value: Any) -> str:
+    """Return a field and its value as they are told beside the answers."""
+    return f"{_faint(f'{name} =')} {_text(_value(value))}"
+
+
+def _value(value: Any) -> str:
+    """Return a value as text, which is cut where it is long."""
     if value is None:
         text = "not sent"
     elif isinstance(value, type):
         text = value.__name__
     else:
         text = value if isinstance(value, str) else json.dumps(plain(value), default=str, ensure_ascii=False)
-    return _text(text if len(text) <= _LABEL else f"{text[:_LABEL]}…")
+    return text if len(text) <= _LABEL else f"{text[:_LABEL]}…"
 
 
 def _text(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from nbchat.client.endpoint import Endpoint
 from nbchat.errors import AnswerFormatError, ProtocolError
 from nbchat.session.code import code_blocks
+from nbchat.session.logprobs import Logprobs
 from nbchat.session.markdown import safe_markdown
 from nbchat.session.pricing import price
 from nbchat.session.records import frame, records
@@ -119,6 +120,15 @@ class Completion:
             return read_json(self.text.encode("utf-8", "replace"))
         except (AnswerFormatError, ProtocolError):
             return None
+
+    @cached_property
+    def logprobs(self) -> Logprobs | None:
+        """How likely each token was, with what else the model might have said; ``None`` where the server told nothing.
+
+        Ask for it with ``logprobs=True``, and with ``top_logprobs=5`` for five tokens at each place. In a notebook it shows
+        as the text, shaded.
+        """
+        return Logprobs.read(self._choice.logprobs)
 
     def to_dataframe(self) -> Any:
         """Return the records that the answer is, as a pandas DataFrame.

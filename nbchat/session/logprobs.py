@@ -119,7 +119,7 @@ class Logprobs(Sequence[TokenLogprob]):
 
     def _repr_html_(self) -> str:
         # By its name only: this floor knows none of those above.
-        return str(importlib.import_module("nbchat.jupyter.tokens").html_of(self))
+        return str(importlib.import_module("nbchat.jupyter.shading").html_of(self))
 
 
 def _records(items: Any) -> list[TokenLogprob]:
