@@ -24,6 +24,7 @@
     ├── AnswerFormatError        the answer is not in the form that was asked for
     │   ├── RefusedError               the model declined to answer
     │   └── CutOffError                it is not whole
+    ├── ToolError                a tool failed, or the server that it is on, and says all there is to know
     └── TurnCancelled            the turn was stopped by somebody
 
 What ``.kind`` is tells where an error was met: ``"status"`` in place of an answer, ``"api_error"`` inside one that had begun
@@ -61,6 +62,7 @@ __all__ = [
     "RateLimitError",
     "RefusedError",
     "ServerError",
+    "ToolError",
     "TruncatedError",
     "TurnCancelled",
     "status_error",
@@ -78,6 +80,7 @@ Kind = Literal[
     "truncated",
     "empty",
     "format",
+    "tool",
     "cancelled",
 ]
 
@@ -271,6 +274,21 @@ class RefusedError(AnswerFormatError):
 
 class CutOffError(AnswerFormatError):
     """The answer was ended before it had the form that was asked for."""
+
+
+class ToolError(NbchatError):
+    """A tool failed, or the server that it is on, and its words are all there is to know.
+
+    What a tool raises as this is told to the model as it is, with no name of an error and no traceback; the hint is for the
+    person alone.
+
+    Example:
+        >>> def weather(city: str) -> str:
+        ...     "Say what the weather is like in a city."
+        ...     raise ToolError(f"There is no city called {city}.")
+    """
+
+    kind: Kind = "tool"
 
 
 class TurnCancelled(NbchatError):

@@ -9,6 +9,7 @@ import traceback
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nbchat.errors import ToolError
 from nbchat.tools.misfits import Misfit
 from nbchat.tools.results import BUDGET, Report, ToParts, cut, report
 from nbchat.tools.tool import Tool
@@ -29,7 +30,7 @@ class Outcome:
         error: Whether it failed: the text then says why.
         duration: Seconds that it took.
         trimmed: Whether the text is not all there was.
-        traceback: Where it failed, for the person, who wrote the code; the model does not see it.
+        traceback: Where it failed, or what to do about it: for the person, who wrote the code; the model does not see it.
     """
 
     text: str
@@ -121,6 +122,9 @@ def _perform(
         raise
     except Misfit as problem:
         return Outcome(f"{tool.name} was not called, because of its arguments: {problem}.", error=True)
+    except ToolError as problem:
+        text, trimmed = cut(problem.message, budget)
+        return Outcome(text, error=True, trimmed=trimmed, traceback=problem.hint)
     except BaseException as problem:  # noqa: BLE001  not even exit() in a tool ends more than the tool
         text, trimmed = cut(_said(problem), budget)
         return Outcome(text, error=True, trimmed=trimmed, traceback=_traced(problem))
