@@ -201,7 +201,7 @@ def test_calls_and_refusals(server: ScriptedServer):
     server.stream(chunk(tool_calls=[call]), chunk(finish="tool_calls"))
     server.stream(chunk(refusal="I can't."), chunk(finish="stop"))
     data, record = kept(ask(server))
-    assert data["text/plain"] == "[the model asks for tools]"
+    assert data["text/plain"] == "[f() no result yet]\n\n[the model asks for tools]"
     assert record["answers"][0]["message"]["tool_calls"][0]["function"]["name"] == "f"
     assert kept(ask(server))[0]["text/plain"] == "I can't."
 

@@ -156,7 +156,7 @@ def test_what_is_remarked_in_the_panel_is_not_repeated(
     remark = "scripted does not take temperature: sent without it, now and from now on"
     server.error(400, NO_TEMPERATURE)
     server.answer("fine")
-    front.ask("snapshot")
+    front.ask("attend", page="p", open=True)
     turn = chat.stream("Q", temperature=0.2)
     assert front.path(2)["messages"][1]["note"] == remark
     turn.result(PATIENCE)

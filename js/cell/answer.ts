@@ -1,19 +1,21 @@
-/** The answer as far as it has come: pure state, told by messages, watched by views. */
+/** A turn's answers as far as they have come: pure state, told by messages, watched by views. */
 
-import type { Delta, Final, Format, Snapshot, Status, Traits } from "./protocol.ts";
+import type { Delta, Final, Format, Round, Snapshot, Status, Traits } from "./protocol.ts";
 
 /** What a view must do about a change. */
 export type Change =
-  | { kind: "text"; choice: number; text: string }
-  | { kind: "reasoning"; text: string }
+  /** One more begins. */
+  | { kind: "round" }
+  | { kind: "text"; round: number; choice: number; text: string }
+  | { kind: "reasoning"; round: number; text: string }
+  | { kind: "calls"; round: number }
   /** The texts are no longer continuations of what they were. */
   | { kind: "reset" }
   | { kind: "state" }
   | { kind: "finishing" };
 
 export class Answer {
-  texts: string[];
-  reasoning: string;
+  rounds: Round[];
   status: Status;
   note: string;
   readonly format: Format;
@@ -25,8 +27,7 @@ export class Answer {
   readonly #listeners = new Set<(change: Change) => void>();
 
   constructor(traits: Traits) {
-    this.texts = [...traits.texts];
-    this.reasoning = traits.reasoning;
+    this.rounds = copied(traits.rounds);
     this.status = traits.status;
     this.note = traits.note;
     this.format = traits.format;
@@ -52,24 +53,31 @@ export class Answer {
       return false;
     }
     this.#seq = delta.seq;
-    if (delta.reasoning) {
-      this.reasoning += delta.reasoning;
-      this.#tell({ kind: "reasoning", text: delta.reasoning });
+    const { round: number, reasoning, texts, calls } = delta;
+    const begins = number >= this.rounds.length;
+    const round = this.#round(number);
+    if (begins) this.#tell({ kind: "round" });
+    if (reasoning) {
+      round.reasoning += reasoning;
+      this.#tell({ kind: "reasoning", round: number, text: reasoning });
     }
-    for (const [choice, text] of delta.texts) {
-      while (this.texts.length <= choice) this.texts.push("");
-      this.texts[choice] += text;
-      this.#tell({ kind: "text", choice, text });
+    for (const [choice, text] of texts) {
+      while (round.texts.length <= choice) round.texts.push("");
+      round.texts[choice] += text;
+      this.#tell({ kind: "text", round: number, choice, text });
+    }
+    if (calls) {
+      round.calls = calls;
+      this.#tell({ kind: "calls", round: number });
     }
     return true;
   }
 
   /** Takes the whole as Python has it, then what had come too early. False if there is still a gap. */
-  applySnapshot({ seq, texts, reasoning }: Pick<Snapshot, "seq" | "texts" | "reasoning">): boolean {
+  applySnapshot({ seq, rounds }: Pick<Snapshot, "seq" | "rounds">): boolean {
     if (seq >= this.#seq) {
       this.#seq = seq;
-      this.texts = [...texts];
-      this.reasoning = reasoning;
+      this.rounds = copied(rounds);
       this.#tell({ kind: "reset" });
     }
     const early = this.#early;
@@ -87,7 +95,20 @@ export class Answer {
     this.#tell({ kind: "finishing" });
   }
 
+  #round(number: number): Round {
+    while (this.rounds.length <= number) {
+      // A turn asks for as many choices each time.
+      const choices = this.rounds[0]?.texts.length ?? 1;
+      this.rounds.push({ texts: Array(choices).fill(""), reasoning: "", calls: [] });
+    }
+    return this.rounds[number] as Round;
+  }
+
   #tell(change: Change): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+function copied(rounds: readonly Round[]): Round[] {
+  return rounds.map((round) => ({ ...round, texts: [...round.texts] }));
 }

@@ -32,7 +32,7 @@ export function connect(model: Model, signal: AbortSignal): Answer {
   };
   listen(model, signal, {
     "msg:custom": (message) => hear(message as FromPython),
-    "change:texts": () => answer.applySnapshot(readTraits(model)),
+    "change:rounds": () => answer.applySnapshot(readTraits(model)),
     "change:status": () => answer.setState({ status: readTraits(model).status }),
     "change:note": () => answer.setState({ note: readTraits(model).note }),
     "change:final": end,
@@ -64,8 +64,7 @@ function snapshotRequests(send: (message: ToPython) => void): (() => void) & { a
 
 function readTraits(model: Model): Traits {
   return {
-    texts: (model.get("texts") as string[] | undefined) ?? [""],
-    reasoning: (model.get("reasoning") as string | undefined) ?? "",
+    rounds: (model.get("rounds") as Traits["rounds"] | undefined) ?? [],
     seq: (model.get("seq") as number | undefined) ?? 0,
     status: (model.get("status") as Traits["status"] | undefined) ?? "running",
     note: (model.get("note") as string | undefined) ?? "",

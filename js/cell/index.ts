@@ -11,7 +11,7 @@ function cell(): Widget {
   return {
     initialize({ model, signal }: InitializeProps): void {
       // The hub has no answer: that its code has been evaluated is all it is for.
-      if (model.get("texts") !== undefined) answer = connect(model, signal);
+      if (model.get("rounds") !== undefined) answer = connect(model, signal);
     },
     render({ el, signal }: RenderProps): void {
       if (answer) show(answer, el, signal);

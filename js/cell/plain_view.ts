@@ -1,7 +1,7 @@
 /** The answer as bare text, for the moment before the code has come. */
 
 import type { Model } from "./anywidget.ts";
-import type { Delta } from "./protocol.ts";
+import type { Delta, Round } from "./protocol.ts";
 
 export class PlainView {
   readonly #pre = document.createElement("pre");
@@ -10,7 +10,8 @@ export class PlainView {
 
   constructor(model: Model, earlier: readonly unknown[], el: HTMLElement) {
     this.#model = model;
-    this.#pre.append(((model.get("texts") as string[] | undefined) ?? []).join("\n\n"));
+    const rounds = (model.get("rounds") as Round[] | undefined) ?? [];
+    this.#pre.append(rounds.flatMap(({ texts }) => texts).join("\n\n"));
     for (const message of earlier) this.#take(message);
     model.on("msg:custom", this.#hear);
     el.append(this.#pre);

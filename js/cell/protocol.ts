@@ -1,12 +1,21 @@
 /** What passes between Python and this widget. Names are snake_case on the wire, as in Python. */
 
+import type { Standing } from "./call.ts";
+
 export type Status = "queued" | "running" | "retrying" | "done" | "stopped" | "failed";
 export type Format = "markdown" | "text";
 
-/** The synced traits. */
-export interface Traits {
+/** One answer of the turn: the last, or one that asks for tools. */
+export interface Round {
+  /** Of its choices. */
   texts: string[];
   reasoning: string;
+  calls: Standing[];
+}
+
+/** The synced traits. */
+export interface Traits {
+  rounds: Round[];
   seq: number;
   status: Status;
   note: string;
@@ -26,15 +35,17 @@ export interface Final {
 export interface Delta {
   type: "delta";
   seq: number;
+  round: number;
   texts: [choice: number, text: string][];
   reasoning?: string;
+  /** All calls of the round, as they stand now. */
+  calls?: Standing[];
 }
 
 export interface Snapshot {
   type: "snapshot";
   seq: number;
-  texts: string[];
-  reasoning: string;
+  rounds: Round[];
 }
 
 export type FromPython = Delta | Snapshot | { type: "finishing" };

@@ -1,13 +1,12 @@
-/** Draws an answer: its reasoning in a fold, its choices one under another, a note below. */
+/** Draws a turn: its answers one under another, each with the calls that it asks for, and a note below. */
 
 import { announce } from "./announce.ts";
 import type { Answer, Change } from "./answer.ts";
-import { type Choice, makeChoice } from "./choice.ts";
 import { oncePerFrame } from "./frames.ts";
 import { Freeze } from "./freeze.ts";
 import { loadImagesOnDemand } from "./images.ts";
-import { isRunning } from "./protocol.ts";
-import { Reasoning } from "./reasoning.ts";
+import { isRunning, type Round } from "./protocol.ts";
+import { RoundView } from "./round.ts";
 
 export function show(answer: Answer, el: HTMLElement, signal: AbortSignal): void {
   const view = new AnswerView(answer, el, signal);
@@ -20,13 +19,11 @@ export function show(answer: Answer, el: HTMLElement, signal: AbortSignal): void
 class AnswerView {
   readonly #answer: Answer;
   readonly #root = document.createElement("div");
-  readonly #body = document.createElement("div");
+  readonly #all = document.createElement("div");
   readonly #note = document.createElement("div");
-  readonly #reasoning = new Reasoning();
   readonly #freeze: Freeze;
   readonly #draw: () => void;
-  #choices: Choice[] = [];
-  #total = 0;
+  #rounds: RoundView[] = [];
   #spoken = false;
   #ended = false;
 
@@ -37,11 +34,10 @@ class AnswerView {
     this.#root.className = "nbchat-answer";
     this.#root.setAttribute("role", "group");
     this.#root.setAttribute("aria-label", answer.label);
-    this.#body.className = "nbchat-body";
     this.#note.className = "nbchat-note";
-    this.#root.append(this.#reasoning.element, this.#body, this.#note);
+    this.#root.append(this.#all, this.#note);
     el.append(this.#root);
-    loadImagesOnDemand(this.#body, signal);
+    loadImagesOnDemand(this.#all, signal);
     // A view that goes at the end gives way to the finished answer; any other was closed by somebody.
     signal.addEventListener("abort", () => this.#ended && this.#freeze.hold());
     this.#reset();
@@ -50,55 +46,54 @@ class AnswerView {
   }
 
   update(change: Change): void {
-    if (change.kind === "text") this.#append(change.choice, change.text);
-    else if (change.kind === "reasoning") this.#reasoning.append(change.text);
-    else if (change.kind === "reset") this.#reset();
+    if (change.kind === "reset") this.#reset();
+    else if (change.kind === "round") this.#begin();
     else if (change.kind === "state") this.#showState();
-    else this.#end();
+    else if (change.kind === "finishing") this.#end();
+    else this.#grow(change);
     this.#draw();
   }
 
-  /** Where one more choice turns up, the headings of the others are wrong. */
-  #append(choice: number, text: string): void {
-    if (this.#answer.texts.length === this.#total) this.#choice(choice).append(text);
-    else this.#reset();
+  #grow(change: Extract<Change, { round: number }>): void {
+    const round = this.#answer.rounds[change.round];
+    const view = this.#rounds[change.round];
+    if (!round || !view) return;
+    if (change.kind === "text") view.append(round, change.choice, change.text);
+    else if (change.kind === "reasoning") view.think(change.text);
+    else view.showCalls(round.calls);
+  }
+
+  #begin(): void {
+    this.#rounds.at(-1)?.finish();
+    this.#reach(this.#answer.rounds);
   }
 
   #reset(): void {
-    this.#choices = [];
-    this.#total = this.#answer.texts.length;
-    this.#body.replaceChildren();
-    this.#reasoning.reset(this.#answer.reasoning);
-    this.#answer.texts.forEach((text, index) => {
-      this.#choice(index).append(text);
-    });
+    this.#rounds = [];
+    this.#all.replaceChildren();
+    this.#reach(this.#answer.rounds);
   }
 
-  #choice(index: number): Choice {
-    while (this.#choices.length <= index) {
-      const choice = makeChoice(this.#answer.format, this.#title(this.#choices.length + 1));
-      this.#choices.push(choice);
-      this.#body.append(choice.element);
+  /** Makes the views that are missing, each with all there is of its round. */
+  #reach(rounds: readonly Round[]): void {
+    for (const round of rounds.slice(this.#rounds.length)) {
+      const view = new RoundView(this.#answer.format);
+      view.reset(round);
+      this.#rounds.push(view);
+      this.#all.append(view.element);
     }
-    return this.#choices[index] as Choice;
-  }
-
-  #title(number: number): string | null {
-    const { length } = this.#answer.texts;
-    return length > 1 ? `Choice ${number} of ${length}` : null;
   }
 
   #flush(): void {
-    for (const choice of this.#choices) choice.flush();
-    this.#reasoning.flush();
-    const empty = this.#answer.texts.every((text) => !text);
-    this.#root.classList.toggle("nbchat-empty", empty);
+    const running = isRunning(this.#answer.status) && !this.#ended;
+    this.#rounds.forEach((round, at) => {
+      round.flush(running && at === this.#rounds.length - 1);
+    });
   }
 
   #showState(): void {
     const running = isRunning(this.#answer.status);
     this.#root.setAttribute("aria-busy", String(running));
-    this.#root.classList.toggle("nbchat-running", running);
     this.#note.textContent = this.#answer.note;
     if (running && !this.#spoken) {
       this.#spoken = true;
@@ -109,8 +104,7 @@ class AnswerView {
 
   #end(): void {
     this.#ended = true;
-    for (const choice of this.#choices) choice.finish();
-    this.#root.classList.remove("nbchat-running");
+    for (const round of this.#rounds) round.finish();
     if (this.#spoken) announce(`${this.#answer.label}: ${END[this.#answer.status] ?? "finished"}.`);
     this.#spoken = false;
     this.#freeze.hold();

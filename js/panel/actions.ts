@@ -7,6 +7,8 @@ export interface Actions {
   retry(turn: string): void;
   dismiss(turn: string): void;
   stop(turn?: string): void;
+  /** Lets a tool be called, or not. */
+  approve(turn: string, call: string, allowed: boolean): void;
   go(node: string): void;
   drop(turn: string): void;
   /** Says one line to the reader. */

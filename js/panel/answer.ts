@@ -4,6 +4,7 @@ import { Reasoning } from "../cell/reasoning.ts";
 import { renderSettled } from "../markdown/render.ts";
 import { MarkdownStream } from "../markdown/stream.ts";
 import type { Actions } from "./actions.ts";
+import { CallCards } from "./calls.ts";
 import { addCodeBars } from "./code.ts";
 import { copy, h, icon, iconButton } from "./element.ts";
 import type { Message, Meter, Turn } from "./protocol.ts";
@@ -14,6 +15,8 @@ const WAITING: Record<Turn["state"], string> = {
   waiting: "Waiting for the first word",
   retrying: "Trying again",
   streaming: "",
+  calling: "",
+  asking: "",
   failed: "",
 };
 
@@ -69,8 +72,12 @@ class Choice {
   /** Shows the whole; what streamed to the same text keeps its nodes, and with them the reader's selection. */
   settle(text: string, reasoning: string): void {
     if (this.#whole === text) return;
-    if (this.#stream && this.#stream.text === text) this.#stream.finish();
-    else this.#text.replaceChildren(renderSettled(text));
+    if (this.#stream && text.startsWith(this.#stream.text)) {
+      this.#stream.append(text.slice(this.#stream.text.length));
+      this.#stream.finish();
+    } else {
+      this.#text.replaceChildren(renderSettled(text));
+    }
     this.#stream = null;
     this.#whole = text;
     this.#think(reasoning);
@@ -100,13 +107,15 @@ export class AnswerView {
   readonly element = h("article", { class: "nbp-answer nbchat-answer", "aria-label": "Answer" });
   readonly #actions: Actions;
   readonly #body = h("div", { class: "nbp-choices nbchat-body" });
+  readonly #calls: CallCards;
   readonly #foot = h("div", { class: "nbp-foot" });
   #choices: Choice[] = [];
   #shape = "";
 
   constructor(actions: Actions) {
     this.#actions = actions;
-    this.element.append(this.#body, this.#foot);
+    this.#calls = new CallCards(actions);
+    this.element.append(this.#body, this.#calls.element, this.#foot);
   }
 
   showTurn(turn: Turn): void {
@@ -145,7 +154,9 @@ export class AnswerView {
       this.#choices[at]?.settle(choice.text, choice.reasoning);
     });
     this.element.classList.remove("nbchat-running", "nbchat-empty");
+    this.element.classList.toggle("nbp-open", message.open ?? false);
     this.element.setAttribute("aria-busy", "false");
+    this.#calls.show(message.turn, message.calls ?? []);
     this.#foot.replaceChildren(...this.#messageFoot(message));
   }
 
@@ -191,14 +202,13 @@ export class AnswerView {
     return said ? [h("span", { class: "nbp-note" }, said)] : [];
   }
 
-  #messageFoot(message: Message): HTMLElement[] {
+  #messageFoot(message: Message): (HTMLElement | string)[] {
     const { id, turn } = message;
     const copying = iconButton("copy", "Copy as Markdown", () => {
       void copy(message.text ?? "", copying).then(
         (done) => !done && this.#actions.say("This page may not write to the clipboard."),
       );
     });
-    const calls = (message.calls ?? []).map((call) => callFold(call.name, call.arguments));
     const notes = [message.status === "cancelled" ? "Stopped" : "", message.note ?? ""]
       .filter(Boolean)
       .join(" · ");
@@ -210,17 +220,21 @@ export class AnswerView {
             ]),
           ]
         : [];
+    const branches = message.branches && branchWalk(message.branches, (node) => this.#actions.go(node));
+    const ended = notes && h("span", { class: "nbp-note nbp-ended" }, icon("stop"), capitalised(notes));
+    // What can be done with a turn stands below its last answer.
+    if (message.open)
+      return [...error, ended || branches ? h("div", { class: "nbp-line" }, ended, branches) : ""];
     return [
-      ...calls,
       ...error,
       h(
         "div",
         { class: "nbp-line" },
-        notes && h("span", { class: "nbp-note nbp-ended" }, icon("stop"), capitalised(notes)),
+        ended,
         h(
           "div",
           { class: "nbp-actions", role: "group", "aria-label": "What can be done with this answer" },
-          message.branches && branchWalk(message.branches, (node) => this.#actions.go(node)),
+          branches,
           copying,
           iconButton("again", "Regenerate", () => this.#actions.regenerate(id)),
           iconButton("bin", "Delete this turn", () => this.#actions.drop(turn)),
@@ -256,15 +270,6 @@ function errorCard(text: string, buttons: [string, () => void][]): HTMLElement {
     ...buttons.map(([label, onclick]) =>
       h("button", { type: "button", class: "nbp-text-button", onclick }, label),
     ),
-  );
-}
-
-function callFold(name: string, args: string): HTMLElement {
-  return h(
-    "details",
-    { class: "nbp-call" },
-    h("summary", {}, "Asks for the tool ", h("code", {}, name)),
-    h("pre", {}, args),
   );
 }
 

@@ -1,6 +1,7 @@
 /** The chat panel: one connection for a model, any number of views on it. */
 
 import type { InitializeProps, RenderProps, Widget } from "../cell/anywidget.ts";
+import { Attendance } from "./attendance.ts";
 import { Connection } from "./connection.ts";
 import { Notebook } from "./notebook.ts";
 import { PanelView } from "./panel.ts";
@@ -10,9 +11,11 @@ import { SavedForm } from "./saved.ts";
 export default (): Widget => {
   let connection: Connection | undefined;
   let notebook: Notebook | undefined;
+  let attendance: Attendance | undefined;
   return {
     initialize({ model, signal }: InitializeProps): void {
       connection = new Connection(model, signal);
+      attendance = new Attendance(connection, signal);
       notebook = new Notebook(model);
       notebook.whenGone(() => connection?.lose(), signal);
       const saved = new SavedForm(connection, signal);
@@ -20,6 +23,7 @@ export default (): Widget => {
       notebook.restoreView();
     },
     render({ el, signal }: RenderProps): void {
+      attendance?.add(signal);
       if (connection && notebook) new PanelView(connection, notebook, el, signal);
     },
   };

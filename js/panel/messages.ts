@@ -46,6 +46,7 @@ export class MessagesView {
   #fetching = false;
   #stale = true;
   #running = new Set<string>();
+  #asked = new Set<string>();
 
   constructor(connection: Connection, actions: Actions, empty: HTMLElement, signal: AbortSignal) {
     this.#connection = connection;
@@ -89,7 +90,7 @@ export class MessagesView {
     if (change.kind === "items") {
       this.#stale = true;
     } else {
-      const found = this.#views.get(`${change.turn}/a`);
+      const found = this.#views.get(change.key);
       if (found?.view instanceof AnswerView) found.view.append(change.choice, change.what, change.text);
     }
     this.#draw();
@@ -218,18 +219,27 @@ export class MessagesView {
     return this.#to === null && this.#fromEnd() < NEAR;
   }
 
-  /** Says once that an answer is there, and what it is: not every word as it comes. */
+  /** Says once that an answer is there, and what it is, and that a tool waits: not every word as it comes. */
   #speak(): void {
-    const { turns } = this.#connection.transcript;
-    const now = new Set(turns.filter((turn) => turn.state === "streaming").map((turn) => turn.id));
-    for (const id of this.#running) {
-      if (now.has(id)) continue;
-      const text =
-        this.#views.get(`${id}/a`)?.view.element.querySelector(".nbchat-choice")?.textContent ?? "";
-      announce(text ? `Answer: ${text.slice(0, 1000)}` : "The answer ended.");
+    const { transcript } = this.#connection;
+    const now = new Set<string>();
+    for (const item of transcript.live())
+      if (item.kind === "answer" && item.turn.state === "streaming") now.add(item.key);
+    const said: string[] = [];
+    for (const key of this.#running) {
+      if (now.has(key)) continue;
+      const text = this.#views.get(key)?.view.element.querySelector(".nbchat-choice")?.textContent ?? "";
+      said.push(text ? `Answer: ${text.slice(0, 1000)}` : "The answer ended.");
     }
-    for (const turn of turns)
-      if (turn.state === "failed" && this.#running.has(turn.id)) announce(turn.error ?? "");
+    for (const turn of transcript.turns)
+      if (turn.state === "failed" && [...this.#running].some((key) => key.startsWith(turn.id)))
+        said.push(turn.error ?? "");
+    const asking = transcript.asking();
+    for (const { id, name } of asking)
+      if (!this.#asked.has(id))
+        said.push(`The model asks to call ${name}: allow it, or don't, in the conversation.`);
+    this.#asked = new Set(asking.map(({ id }) => id));
     this.#running = now;
+    if (said.length > 0) announce(said.join(" "));
   }
 }

@@ -169,6 +169,7 @@ export class PanelView {
       retry: (turn) => attempt("retry", { turn }),
       dismiss: (turn) => attempt("dismiss", { turn }),
       stop: (turn) => this.#stop(turn),
+      approve: (turn, call, allowed) => attempt("approve", { turn, call, allowed }),
       go: (node) => attempt("go", { node }),
       drop: (turn) => attempt("drop", { turn }),
       say: (text) => this.#say(text),

@@ -1,8 +1,14 @@
 /** What passes between Python and the panel; mirrored by nbchat/jupyter/panel.py, requests.py and transcript.py. */
 
-export interface Call {
+import type { Standing } from "../cell/call.ts";
+
+/** A call of a tool, which the model asks for. What is there no more or not yet is left out. */
+export interface Call extends Standing {
+  id: string;
   name: string;
+  /** Each on a line of its own. */
   arguments: string;
+  result?: string;
 }
 
 export interface Meter {
@@ -25,7 +31,13 @@ export interface Message {
   id: string;
   turn: string;
   role: string;
-  status: "done" | "cancelled" | "failed";
+  status: "done" | "cancelled" | "failed" | "refused";
+  /** How many answers of its turn there are above it. */
+  round?: number;
+  /** It is not the last answer of its turn, or may not be. */
+  open?: boolean;
+  /** What a tool gave: it stands with the call. */
+  inside?: boolean;
   text?: string;
   reasoning?: string;
   media?: Medium[];
@@ -42,14 +54,25 @@ export interface Message {
   choices?: { id: string; text: string; reasoning: string }[];
 }
 
-export type TurnState = "queued" | "waiting" | "streaming" | "retrying" | "failed";
+export type TurnState =
+  | "queued"
+  | "waiting"
+  | "streaming"
+  | "retrying"
+  /** Tools run. */
+  | "calling"
+  /** One waits for the reader's word. */
+  | "asking"
+  | "failed";
 
 /** A turn that is not settled yet, or that failed and left nothing. */
 export interface Turn {
   id: string;
   state: TurnState;
   note: string;
-  /** Null where an earlier question is answered again. */
+  /** How many answers of it are settled. */
+  round: number;
+  /** Null where it is settled, or an earlier question is answered again. */
   question: string | null;
   media: Medium[];
   model: string | null;
@@ -76,8 +99,10 @@ export type Numbered = { seq: number } & (
   | { type: "delta"; turn: string; parts: Part[] }
   | { type: "turn"; turn: Turn }
   | { type: "gone"; turn: string }
-  /** The conversation is another from `keep` on; `messages` are those from `from` on. */
-  | { type: "path"; keep: number; from: number; total: number; messages: Message[] }
+  /** How a call stands now: the message, and which of its calls. */
+  | { type: "call"; at: number; number: number; call: Call }
+  /** The conversation is another from `keep` on; `messages` are those from `from` on, `turns` what is not settled. */
+  | { type: "path"; keep: number; from: number; total: number; messages: Message[]; turns: Turn[] }
 );
 
 export type Reply = { type: "reply"; id: number; result?: unknown; refused?: string };
@@ -115,6 +140,8 @@ export interface Requests {
   retry: [{ turn: string }, { turn: string; notice: string | null }];
   dismiss: [{ turn: string }, null];
   stop: [{ turn?: string }, null];
+  attend: [{ page: string; open: boolean }, null];
+  approve: [{ turn: string; call: string; allowed: boolean }, null];
   go: [{ node: string }, null];
   drop: [{ turn: string }, null];
   clear: [{ undo?: boolean }, null];

@@ -11,6 +11,8 @@ const WORDS: Record<State, string> = {
   waiting: "Waiting for the first token",
   streaming: "Answering",
   retrying: "Trying again",
+  calling: "Calling tools",
+  asking: "A tool waits for your word",
   failed: "Failed",
 };
 

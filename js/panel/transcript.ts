@@ -1,6 +1,6 @@
 /** The conversation as far as it is known here: pure state, told by messages, watched by views. */
 
-import type { Everything, Message, Numbered, Turn } from "./protocol.ts";
+import type { Call, Everything, Message, Numbered, Turn } from "./protocol.ts";
 
 /** One thing in the list: a settled message, or a part of a turn that is not settled. */
 export type Item =
@@ -10,7 +10,7 @@ export type Item =
 
 export type Change =
   | { kind: "items" }
-  | { kind: "text"; turn: string; choice: number; what: "text" | "reasoning"; text: string };
+  | { kind: "text"; key: string; choice: number; what: "text" | "reasoning"; text: string };
 
 export class Transcript {
   #seq = 0;
@@ -57,19 +57,26 @@ export class Transcript {
     const items: Item[] = [];
     for (let index = Math.max(0, from); index < Math.min(to, this.shown); index += 1) {
       const message = this.#messages.get(index);
-      if (message) items.push({ key: this.#key(index, message), kind: "message", message });
+      if (message && !message.inside) items.push({ key: keyOf(message), kind: "message", message });
     }
     return items;
+  }
+
+  /** The calls that wait for the reader's word. */
+  asking(): Call[] {
+    if (!this.#turns.some(({ state }) => state === "asking")) return [];
+    const calls = [...this.#messages.values()].flatMap((message) => message.calls ?? []);
+    return calls.filter(({ state }) => state === "asking");
   }
 
   /** What comes after the settled messages. */
   live(): Item[] {
     return this.#turns.flatMap((turn): Item[] => [
       ...(turn.question === null ? [] : [{ key: `${turn.id}/q`, kind: "question" as const, turn }]),
-      // Of a question that waits its turn there is nothing more to show.
-      ...(turn.state === "queued" && turn.question !== null
+      // Of a question that waits its turn there is nothing more to show, and tools that run are shown above.
+      ...((turn.state === "queued" && turn.question !== null) || isCalling(turn)
         ? []
-        : [{ key: `${turn.id}/a`, kind: "answer" as const, turn }]),
+        : [{ key: answerKey(turn.id, turn.round), kind: "answer" as const, turn }]),
     ]);
   }
 
@@ -122,13 +129,14 @@ export class Transcript {
     messages.forEach((message, at) => {
       this.#messages.set(total - messages.length + at, message);
     });
-    this.#turns = turns.map((turn) => ({ ...turn, texts: [...turn.texts], reasoning: [...turn.reasoning] }));
+    this.#turns = turns.map(copied);
   }
 
   #change(message: Numbered): boolean {
     if (message.type === "delta") return this.#addText(message);
     if (message.type === "turn") this.#setTurn(message.turn);
     else if (message.type === "gone") this.#turns = this.#turns.filter((turn) => turn.id !== message.turn);
+    else if (message.type === "call") this.#setCall(message);
     else this.#setPath(message);
     this.#tell({ kind: "items" });
     return true;
@@ -149,7 +157,8 @@ export class Transcript {
     }
     if (began) this.#tell({ kind: "items" });
     else
-      for (const [choice, what, , text] of parts) this.#tell({ kind: "text", turn: id, choice, what, text });
+      for (const [choice, what, , text] of parts)
+        this.#tell({ kind: "text", key: answerKey(id, turn.round), choice, what, text });
     return whole;
   }
 
@@ -159,22 +168,19 @@ export class Transcript {
     else this.#turns[at] = turn;
   }
 
-  #setPath({ keep, from, total, messages }: Extract<Numbered, { type: "path" }>): void {
+  #setCall({ at, number, call }: Extract<Numbered, { type: "call" }>): void {
+    const message = this.#messages.get(at);
+    const calls = message?.calls?.with(number, call);
+    if (message && calls) this.#messages.set(at, { ...message, calls });
+  }
+
+  #setPath({ keep, from, total, messages, turns }: Extract<Numbered, { type: "path" }>): void {
     for (const index of [...this.#messages.keys()]) if (index >= keep) this.#messages.delete(index);
     messages.forEach((message, at) => {
       this.#messages.set(from + at, message);
     });
     this.#total = total;
-    const settled = new Set(messages.map((message) => message.turn));
-    this.#turns = this.#turns.filter((turn) => !settled.has(turn.id));
-  }
-
-  /** The same for a turn's question and answer before and after it has settled, so that a view can live on. */
-  #key(index: number, message: Message): string {
-    if (message.role === "user") return `${message.turn}/q`;
-    const before = this.#messages.get(index - 1);
-    const first = before?.turn !== message.turn || before.role === "user";
-    return message.role === "assistant" && first ? `${message.turn}/a` : message.id;
+    this.#turns = turns.map(copied);
   }
 
   #tell(change: Change): void {
@@ -182,14 +188,40 @@ export class Transcript {
   }
 }
 
+/** The same for a turn's question and its answers before and after they have settled, so that a view can live on. */
+function keyOf({ id, turn, role, round }: Message): string {
+  if (role === "user") return `${turn}/q`;
+  return role === "assistant" ? answerKey(turn, round ?? 0) : id;
+}
+
+function answerKey(turn: string, round: number): string {
+  return `${turn}/a${round}`;
+}
+
+function copied(turn: Turn): Turn {
+  return { ...turn, texts: [...turn.texts], reasoning: [...turn.reasoning] };
+}
+
 export function isRunning(turn: Turn): boolean {
   return turn.state !== "failed";
+}
+
+function isCalling({ state }: Turn): boolean {
+  return state === "calling" || state === "asking";
 }
 
 export type State = "idle" | Turn["state"];
 
 /** What goes on, of everything that goes on. */
 export function stateOf(turns: readonly Turn[]): State {
-  const order: Turn["state"][] = ["streaming", "retrying", "waiting", "queued", "failed"];
+  const order: Turn["state"][] = [
+    "asking",
+    "streaming",
+    "calling",
+    "retrying",
+    "waiting",
+    "queued",
+    "failed",
+  ];
   return order.find((state) => turns.some((turn) => turn.state === state)) ?? "idle";
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import cell from "../cell/index.ts";
-import { FakeModel } from "./model.ts";
+import { FakeModel, round } from "./model.ts";
 
 function start(traits: Record<string, unknown> = {}) {
   const model = new FakeModel(traits);
@@ -17,7 +17,12 @@ function start(traits: Record<string, unknown> = {}) {
   return { model, render, close: () => controller.abort() };
 }
 
-const delta = (seq: number, text: string, choice = 0) => ({ type: "delta", seq, texts: [[choice, text]] });
+const delta = (seq: number, text: string, choice = 0) => ({
+  type: "delta",
+  seq,
+  round: 0,
+  texts: [[choice, text]],
+});
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -68,11 +73,12 @@ describe("while it streams", () => {
   });
 
   test("several choices stand one under another, each with its heading", () => {
-    const { model, render } = start({ texts: ["", ""] });
+    const { model, render } = start({ rounds: [round("", "")] });
     const { el } = render();
     model.receive({
       type: "delta",
       seq: 1,
+      round: 0,
       texts: [
         [0, "first"],
         [1, "second"],
@@ -91,6 +97,7 @@ describe("while it streams", () => {
     model.receive({
       type: "delta",
       seq: 2,
+      round: 0,
       texts: [
         [0, "!"],
         [1, "second"],
@@ -115,9 +122,40 @@ describe("while it streams", () => {
     const { el } = render();
     const details = el.querySelector("details");
     expect(details?.hidden).toBe(true);
-    model.receive({ type: "delta", seq: 1, texts: [], reasoning: "hm <b>" });
+    model.receive({ type: "delta", seq: 1, round: 0, texts: [], reasoning: "hm <b>" });
     frame();
     expect([details?.hidden, details?.open, details?.textContent]).toEqual([false, false, "Thinkinghm <b>"]);
+  });
+
+  test("calls stand between the answers, as text, and count their seconds", () => {
+    const { model, render } = start();
+    const { el } = render();
+    const lines = () => [...el.querySelectorAll("li")].map((line) => line.textContent);
+    const call = { line: "add(a=<b>1</b>)", state: "running", seconds: 0.2 };
+    model.receive(delta(1, "Let me see."));
+    model.receive({ type: "delta", seq: 2, round: 0, texts: [], calls: [call] });
+    frame();
+    expect(lines()).toEqual(["add(a=<b>1</b>) running"]);
+    expect(el.querySelector("b")).toBeNull();
+    vi.advanceTimersByTime(3000);
+    expect(lines()).toEqual(["add(a=<b>1</b>) running for 3 s"]);
+    model.receive({
+      type: "delta",
+      seq: 3,
+      round: 0,
+      texts: [],
+      calls: [{ ...call, state: "done", seconds: 3.26 }],
+    });
+    model.receive({ type: "delta", seq: 4, round: 1, texts: [] });
+    frame();
+    vi.advanceTimersByTime(3000);
+    expect(lines()).toEqual(["add(a=<b>1</b>) done in 3.3 s"]);
+    expect(el.querySelector(".nbchat-running.nbchat-empty")).not.toBeNull();
+    model.receive({ ...delta(5, "It is 1."), round: 1 });
+    frame();
+    const shown = (view: HTMLElement) => view.textContent?.replace(/\s+/g, " ");
+    expect(shown(el)).toBe("ThinkingLet me see. add(a=<b>1</b>) done in 3.3 sThinkingIt is 1. ");
+    expect(shown(render().el)).toBe(shown(el));
   });
 
   test("a note is shown as text", () => {
@@ -153,14 +191,14 @@ describe("gaps", () => {
     model.receive(delta(3, "c"));
     model.receive(delta(4, "d"));
     expect(model.sent).toEqual([{ type: "snapshot", id: 1 }]);
-    model.receive({ type: "snapshot", id: 1, seq: 3, texts: ["abc"], reasoning: "" });
+    model.receive({ type: "snapshot", id: 1, seq: 3, rounds: [round("abc")] });
     frame();
     expect(el.querySelector("p")?.textContent).toBe("abcd");
     expect(model.sent.length).toBe(1);
   });
 
   test("a restored widget asks what it has missed; a new one does not", () => {
-    expect(start({ texts: ["so far"], seq: 7 }).model.sent).toEqual([{ type: "snapshot", id: 1 }]);
+    expect(start({ rounds: [round("so far")], seq: 7 }).model.sent).toEqual([{ type: "snapshot", id: 1 }]);
     expect(start().model.sent).toEqual([]);
   });
 });
@@ -203,7 +241,7 @@ describe("at the end", () => {
   });
 
   test("a widget that is restored after its end settles as well", async () => {
-    const model = new FakeModel({ status: "done", seq: 3, texts: ["done"], final });
+    const model = new FakeModel({ status: "done", seq: 3, rounds: [round("done")], final });
     const { written, manager } = notebook(["me"]);
     model.widget_manager = manager;
     cell().initialize({ model, signal: new AbortController().signal });
@@ -212,7 +250,7 @@ describe("at the end", () => {
   });
 
   test("a front end without JupyterLab's objects keeps the widget", async () => {
-    const { model, render } = start({ texts: ["kept"], seq: 0 });
+    const { model, render } = start({ rounds: [round("kept")], seq: 0 });
     const { el } = render();
     model.set("final", final);
     await vi.advanceTimersByTimeAsync(1000);

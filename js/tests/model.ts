@@ -1,6 +1,10 @@
 /** A widget's model without a kernel: what Python would send is put in, what it would get is kept. */
 
 import type { Model } from "../cell/anywidget.ts";
+import type { Round } from "../cell/protocol.ts";
+
+/** One answer with these texts. */
+export const round = (...texts: string[]): Round => ({ texts, reasoning: "", calls: [] });
 
 export class FakeModel implements Model {
   readonly sent: unknown[] = [];
@@ -10,8 +14,7 @@ export class FakeModel implements Model {
 
   constructor(traits: Record<string, unknown>) {
     this.#traits = {
-      texts: [""],
-      reasoning: "",
+      rounds: [round("")],
       seq: 0,
       status: "running",
       note: "",

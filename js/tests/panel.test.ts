@@ -36,6 +36,7 @@ const TURN: Turn = {
   id: "t",
   state: "waiting",
   note: "",
+  round: 0,
   question: "Hello",
   media: [],
   model: "m",
@@ -129,7 +130,15 @@ describe("messages", () => {
     model.receive({ type: "delta", seq: 3, turn: "t", parts: [[0, "text", 6, "\n\n```python\nx = 1\n```"]] });
     frame();
     const settled = { ...ANSWER, reasoning: "Hm." };
-    model.receive({ type: "path", seq: 4, keep: 0, from: 0, total: 2, messages: [QUESTION, settled] });
+    model.receive({
+      type: "path",
+      seq: 4,
+      keep: 0,
+      from: 0,
+      total: 2,
+      messages: [QUESTION, settled],
+      turns: [],
+    });
     frame();
     expect(find(".nbp-answer strong")).toBe(strong);
     expect(getSelection()?.toString()).toBe("Hi");

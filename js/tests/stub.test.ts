@@ -4,7 +4,7 @@ import { BUILD, entry, provide } from "../cell/registry.ts";
 import stub from "../cell/stub.ts";
 import { FakeModel } from "./model.ts";
 
-const delta = (seq: number, text: string) => ({ type: "delta", seq, texts: [[0, text]] });
+const delta = (seq: number, text: string) => ({ type: "delta", seq, round: 0, texts: [[0, text]] });
 
 function start() {
   const model = new FakeModel({});
@@ -73,7 +73,7 @@ test("a stub that is closed while it waits leaves nothing behind", () => {
 });
 
 test("the hub itself has no answer and shows nothing", () => {
-  const hub = new FakeModel({ texts: undefined });
+  const hub = new FakeModel({ rounds: undefined });
   const widget = cell();
   const { signal } = new AbortController();
   widget.initialize({ model: hub, signal });

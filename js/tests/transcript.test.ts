@@ -8,6 +8,7 @@ const turn = (id: string, more: Partial<Turn> = {}): Turn => ({
   id,
   state: "waiting",
   note: "",
+  round: 0,
   question: `ask ${id}`,
   media: [],
   model: null,
@@ -36,13 +37,14 @@ const delta = (seq: number, id: string, offset: number, text: string): Numbered 
   turn: id,
   parts: [[0, "text", offset, text]],
 });
-const settled = (seq: number, keep: number, ...messages: Message[]): Numbered => ({
-  type: "path",
+const settled = (seq: number, keep: number, ...messages: Message[]) => ({
+  type: "path" as const,
   seq,
   keep,
   from: keep,
   total: keep + messages.length,
   messages,
+  turns: [] as Turn[],
 });
 const keys = (transcript: Transcript) =>
   [...transcript.settled(0, transcript.total), ...transcript.live()].map(({ key, kind }) => `${kind} ${key}`);
@@ -57,8 +59,8 @@ describe("a turn", () => {
     expect(text(transcript)).toBe("Hello you");
     const live = keys(transcript).map((key) => key.split(" ")[1]);
     transcript.apply(settled(4, 0, message("q", "t", "user"), message("a", "t")));
-    expect(keys(transcript)).toEqual(["message t/q", "message t/a"]);
-    expect(live).toEqual(["t/q", "t/a"]);
+    expect(keys(transcript)).toEqual(["message t/q", "message t/a0"]);
+    expect(live).toEqual(["t/q", "t/a0"]);
   });
 
   test("tells text as text, and everything else as a change of the list", () => {
@@ -82,11 +84,44 @@ describe("a turn", () => {
       ],
     });
     transcript.apply(told(1, "v", { keep: 1, question: null }));
-    expect(keys(transcript)).toEqual(["message t/q", "answer v/a"]);
+    expect(keys(transcript)).toEqual(["message t/q", "answer v/a0"]);
     transcript.apply(told(2, "v", { keep: 1, question: null, state: "failed" }));
     expect(keys(transcript)).toHaveLength(5);
     transcript.apply({ type: "gone", seq: 3, turn: "v" });
     expect(keys(transcript)).toHaveLength(4);
+  });
+
+  test("that calls tools has an answer for each round, and its results are no messages of their own", () => {
+    const transcript = new Transcript(NOTHING);
+    const call = { id: "c", name: "add", line: "add(a=1)", arguments: "a: 1", state: "running" as const };
+    const asks = { ...message("a", "t"), open: true, calls: [call, { ...call, id: "d" }] };
+    transcript.apply(told(1, "t"));
+    transcript.apply(delta(2, "t", 0, "Let me see."));
+    const queued = turn("u", { state: "queued" });
+    const running = (state: Turn["state"]) => turn("t", { question: null, round: 1, keep: 2, state });
+    transcript.apply({
+      ...settled(3, 0, message("q", "t", "user"), asks),
+      turns: [running("calling"), queued],
+    });
+    expect(keys(transcript)).toEqual(["message t/q", "message t/a0", "question u/q"]);
+    expect([stateOf(transcript.turns), transcript.asking()]).toEqual(["calling", []]);
+
+    const asking = { ...call, id: "d", state: "asking" as const };
+    transcript.apply({ type: "call", seq: 4, at: 1, number: 1, call: asking });
+    transcript.apply({ type: "turn", seq: 5, turn: running("asking") });
+    expect(transcript.message(1)?.calls?.map(({ state }) => state)).toEqual(["running", "asking"]);
+    expect([stateOf(transcript.turns), transcript.asking()]).toEqual(["asking", [asking]]);
+
+    const given = { ...message("r", "t", "tool"), inside: true };
+    transcript.apply({
+      ...settled(6, 1, asks, given, { ...given, id: "s" }),
+      turns: [running("waiting"), queued],
+    });
+    transcript.apply(delta(7, "t", 0, "It is 1."));
+    expect(text(transcript)).toBe("It is 1.");
+    expect(keys(transcript)).toEqual(["message t/q", "message t/a0", "answer t/a1", "question u/q"]);
+    transcript.apply({ ...settled(8, 4, { ...message("b", "t"), round: 1 }), turns: [queued] });
+    expect(keys(transcript)).toEqual(["message t/q", "message t/a0", "message t/a1", "question u/q"]);
   });
 
   test("that waits its turn shows its question alone", () => {
@@ -94,7 +129,7 @@ describe("a turn", () => {
       ...NOTHING,
       turns: [turn("t", { state: "streaming" }), turn("u", { state: "queued" })],
     });
-    expect(keys(transcript)).toEqual(["question t/q", "answer t/a", "question u/q"]);
+    expect(keys(transcript)).toEqual(["question t/q", "answer t/a0", "question u/q"]);
     expect(stateOf(transcript.turns)).toBe("streaming");
     expect(stateOf([])).toBe("idle");
   });
@@ -147,7 +182,12 @@ describe("a long conversation", () => {
     const transcript = new Transcript(tail);
     expect(transcript.settled(0, 100)).toHaveLength(2);
     transcript.addEarlier(96, [message("m96", "t48", "user"), message("m97", "t48")]);
-    expect(transcript.settled(90, 100).map((item) => item.key)).toEqual(["t48/q", "t48/a", "t49/q", "t49/a"]);
+    expect(transcript.settled(90, 100).map((item) => item.key)).toEqual([
+      "t48/q",
+      "t48/a0",
+      "t49/q",
+      "t49/a0",
+    ]);
     expect(transcript.message(97)?.text).toBe("m97");
   });
 

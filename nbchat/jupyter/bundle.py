@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from nbchat.attachments.seen import media_in, without_large_media
 from nbchat.client.endpoint import is_local_model
 from nbchat.jupyter.options import Format
+from nbchat.session.calls import ShownCall, calls_of, live_call, one_line
 from nbchat.session.code import code_blocks
-from nbchat.session.markdown import plain_text, safe_markdown
+from nbchat.session.markdown import as_code, as_entities, plain_text, safe_markdown
 from nbchat.session.markdown.media import picture_markdown
-from nbchat.session.turn import Turn
+from nbchat.session.turn import Step, Turn
 from nbchat.wire.decode import without_surrogates
-from nbchat.wire.messages import content_text
+from nbchat.wire.messages import Choice, Message, content_text
 from nbchat.wire.tokens import content_tokens
 from nbchat.wire.values import plain
 
-__all__ = ["bundle", "ended_because", "notes", "one_line"]
+__all__ = ["bundle", "bundle_of_rounds", "ended_because", "notes"]
 
 _RECORD_VERSION = 1
 # A medium of more bytes is not kept with the cell that sent it: a notebook is read, saved and compared whole.
 _LARGE = 200_000
+# How much of a tool's result the plain text shows, in characters.
+_RESULT = 200
 
 # What servers say of an answer that came to its own end: beside "stop" older TGI, Together, Anthropic and Cohere.
 _ENDS = frozenset({"stop", "eos_token", "eos", "stop_sequence", "end_turn", "COMPLETE"})
@@ -75,13 +78,8 @@ def ended_because(reason: str | None) -> str:
     return "" if reason is None or reason in _ENDS else _REASONS.get(reason) or one_line(reason)
 
 
-def one_line(text: str) -> str:
-    """Return words of a server's on one line, with nothing in it that a terminal would obey."""
-    return plain_text(" ".join(text.split()))
-
-
 def bundle(
-    turn: Turn, form: Format = "markdown", *, session: str | None = None, note: str = ""
+    turn: Turn, form: Format = "markdown", *, session: str | None = None, note: str = "", since: int = 0
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the MIME bundle of a turn that has ended, and its metadata.
 
@@ -90,34 +88,95 @@ def bundle(
         form: How the answer is shown: ``markdown``, ``text``, ``code`` (its code blocks only) or ``json``.
         session: The session's name, for the record.
         note: One more line to say below the answer.
+        since: How many rounds of calls stand in outputs of their own already (see :func:`bundle_of_rounds`).
 
     Returns:
         ``text/markdown`` that is safe wherever it is rendered (left out with ``text``) and ``text/plain``; as metadata
         the record of the turn under ``nbchat``.
     """
-    completion = turn.completion
     below = "; ".join([*notes(turn), *([note] if note else [])])
-    texts = (
-        []
-        if completion is None
-        else [content_text(c.message.content) or c.message.refusal or "" for c in completion.choices]
+    sections = [] if form in ("code", "json") else [_round(step) for step in turn.rounds[since:]]
+    sections += _last(turn, form)
+    sections.append(_Section(_pictures(turn, form), ""))
+    if below:
+        sections.append(_Section(f"*[{safe_markdown(below)}]*", f"[{below}]"))
+    return _written(sections, form), {"nbchat": _record(turn, session)}
+
+
+def bundle_of_rounds(turn: Turn, since: int, until: int) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the bundle of some rounds of calls, for an output above what one of their results looks like.
+
+    The record that stands below the last output of the turn is that of the whole.
+    """
+    sections = [_round(step) for step in turn.rounds[since:until]]
+    return _written(sections, "markdown"), {"nbchat": {"version": _RECORD_VERSION, "part_of": turn.id}}
+
+
+class _Section(NamedTuple):
+    """A part of what is kept, as safe Markdown and as plain text."""
+
+    markdown: str
+    plain: str
+
+
+def _written(sections: Sequence[_Section], form: Format) -> dict[str, str]:
+    data = {"text/plain": "\n\n".join(filter(None, (section.plain for section in sections)))}
+    if form != "text" and sections:
+        data["text/markdown"] = "\n\n".join(filter(None, (section.markdown for section in sections)))
+    return data
+
+
+def _round(step: Step) -> _Section:
+    """Return an answer that asked for tools: its text, and a fold for each call."""
+    message, calls = step.completion.message, [live_call(run) for run in step.runs]
+    text = step.completion.text
+    return _Section(
+        "\n\n".join(filter(None, [_thinking(message), safe_markdown(text), *map(_fold, calls)])),
+        "\n\n".join(filter(None, [plain_text(text), "\n".join(map(_told, calls))])),
     )
+
+
+def _last(turn: Turn, form: Format) -> list[_Section]:
+    """Return the answer that came last, with all of its choices."""
+    answer = turn.fresh
+    if answer is None:
+        return []
+    texts = [content_text(c.message.content) or c.message.refusal or "" for c in answer.choices]
     texts = [_shaped(text, form) for text in texts]
-    data = {"text/plain": _under(_headed([plain_text(text) for text in texts]), f"[{below}]" if below else "")}
-    if form != "text" and (texts or below):
-        data["text/markdown"] = _under(
-            _thinking(turn, form) + _headed([safe_markdown(text) for text in texts]),
-            _under(_pictures(turn, form), f"*[{safe_markdown(below)}]*" if below else ""),
+    thinking = _thinking(answer.message) if form == "markdown" else ""
+    sections = [
+        _Section(
+            "\n\n".join(filter(None, [thinking, _headed([safe_markdown(text) for text in texts])])),
+            _headed([plain_text(text) for text in texts]),
         )
-    return data, {"nbchat": _record(turn, session)}
+    ]
+    if form in ("markdown", "text"):
+        calls = calls_of(answer.message.to_dict(), turn.status, answer.finish_reason)
+        sections += [_Section(_fold(call), _told(call)) for call in calls]
+    return sections
 
 
-def _thinking(turn: Turn, form: Format) -> str:
+def _thinking(message: Message) -> str:
     """Return the model's reasoning as a fold above the answer; HTML of our own, round text that was made safe."""
-    reasoning = turn.reasoning
-    if not reasoning or form != "markdown":
-        return ""
-    return f"<details>\n<summary>Thinking</summary>\n\n{safe_markdown(reasoning)}\n\n</details>\n\n"
+    return _folded("Thinking", safe_markdown(message.reasoning)) if message.reasoning else ""
+
+
+def _fold(call: ShownCall) -> str:
+    """Return a call as a fold, with what it was called with and what came of it."""
+    parts = [("", call.in_full), ("Result", call.result), ("Where it failed", call.traceback)]
+    inside = [f"{title}:\n\n{as_code(text)}" if title else as_code(text) for title, text in parts if text]
+    return _folded(f"<code>{as_entities(call.line)}</code> {call.how}", "\n\n".join(inside))
+
+
+def _folded(summary: str, inside: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{inside}\n\n</details>"
+
+
+def _told(call: ShownCall) -> str:
+    """Return a call and what came of it on one line."""
+    result = one_line(call.result or "")
+    result = f": {result[:_RESULT]}{'…' * (len(result) > _RESULT)}" if result else ""
+    return f"[{call.line} {call.how}{result}]"
 
 
 def _pictures(turn: Turn, form: Format) -> str:
@@ -152,10 +211,6 @@ def _headed(texts: list[str]) -> str:
     return "\n\n".join(f"**Choice {number} of {len(texts)}**\n\n{text}" for number, text in enumerate(texts, 1))
 
 
-def _under(text: str, note: str) -> str:
-    return f"{text}\n\n{note}" if text and note else text or note
-
-
 def _record(turn: Turn, session: str | None) -> dict[str, Any]:
     """Return the turn as a machine reads it: enough to put it back into a session. No key and no address is in it."""
     completion = turn.completion
@@ -171,10 +226,8 @@ def _record(turn: Turn, session: str | None) -> dict[str, Any]:
     if completion is not None:
         record |= {
             "model": completion.model,
-            "answers": [
-                {"message": choice.message.to_dict(), "finish_reason": choice.finish_reason}
-                for choice in completion.choices
-            ],
+            "rounds": [_round_record(step) for step in turn.rounds] or None,
+            "answers": [_answer_record(choice) for choice in (turn.fresh.choices if turn.fresh else ())],
             "usage": completion.usage.to_dict() if completion.usage else None,
         }
     if turn.left_out is not None:
@@ -190,3 +243,13 @@ def _kept(question: Mapping[str, Any] | None) -> Any:
     if question is None:
         return None
     return plain({**question, "content": without_large_media(question.get("content"), _LARGE)})
+
+
+def _round_record(step: Step) -> dict[str, Any]:
+    """Return an answer that asked for tools with what they gave: messages in the API's form, in their order."""
+    results = [{"message": run.message(), "status": run.status} for run in step.runs if run.over]
+    return {"answers": [_answer_record(choice) for choice in step.completion.choices], "results": results}
+
+
+def _answer_record(choice: Choice) -> dict[str, Any]:
+    return {"message": choice.message.to_dict(), "finish_reason": choice.finish_reason}

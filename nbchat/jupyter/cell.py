@@ -10,15 +10,22 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
-from typing import Any, Literal, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-from nbchat.jupyter.bundle import bundle, notes
+from nbchat.jupyter.bundle import bundle, bundle_of_rounds, notes
 from nbchat.jupyter.options import Drawing
+from nbchat.jupyter.progress import Drawn, Progress
+from nbchat.jupyter.rich import rich_bundles
+from nbchat.session.calls import live_call
+from nbchat.session.keyboard import Ask, at_keyboard
 from nbchat.session.markdown import plain_text
-from nbchat.session.turn import Turn
+from nbchat.session.surroundings import surroundings
+from nbchat.session.toolbox import ToolRun
+from nbchat.session.turn import Step, Turn
 from nbchat.wire.accumulator import Piece
 
-__all__ = ["Interrupted", "View", "show", "show_in_background", "surroundings"]
+__all__ = ["Interrupted", "View", "show", "show_in_background"]
 
 # Seconds between two updates of what is drawn: as often as an eye tells apart, and far below the thousand messages a
 # second above which Jupyter's server drops some.
@@ -36,35 +43,14 @@ class Interrupted(KeyboardInterrupt):
         return ["Stopped. What had arrived is kept."]
 
 
-class View(Protocol):
+class View(Drawn, Protocol):
     """Somewhere to draw a turn."""
 
     def note(self, text: str) -> None:
         """Say one line about what goes on while there is nothing else to see."""
 
-    def add(self, pieces: list[Piece]) -> None:
-        """Draw more text."""
-
     def finish(self, turn: Turn, note: str) -> None:
         """Make what is drawn what is kept, with a note below it."""
-
-
-def surroundings() -> Literal["notebook", "unattended", "terminal"]:
-    """Tell what there is to draw in.
-
-    A kernel whose request does not allow input has nobody in front of it: nbclient and papermill say so, and every
-    notebook says the opposite.
-    """
-    shell = _shell()
-    if shell is None or not hasattr(shell, "kernel"):
-        return "terminal"
-    request = shell.get_parent() or {}
-    return "notebook" if request.get("content", {}).get("allow_stdin", True) else "unattended"
-
-
-def _shell() -> Any:
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None
 
 
 def _view(turn: Turn, drawing: Drawing) -> View:
@@ -76,7 +62,7 @@ def _view(turn: Turn, drawing: Drawing) -> View:
 
         view = LiveView(turn, drawing)
     else:
-        view = _Finished(drawing)
+        view = _Finished(turn, drawing)
     if drawing.note:
         view.note(drawing.note)
     return view
@@ -96,7 +82,8 @@ def show(turn: Turn, drawing: Drawing | None = None) -> None:
     drawing = drawing or Drawing()
     view = _view(turn, drawing)
     try:
-        _follow(turn, view)
+        with at_keyboard(turn) as ask:
+            _follow(turn, view, ask)
     except KeyboardInterrupt:
         turn.cancel()
         turn.wait(_SETTLE)
@@ -133,31 +120,33 @@ def _finish(view: View, turn: Turn, note: str) -> None:
         display(completion.logprobs)
 
 
-def _follow(turn: Turn, view: View) -> None:
-    """Hand what arrives to the view, all that is there at once, until the turn has ended."""
-    seen, told = 0, ""
+def _follow(turn: Turn, view: View, ask: Ask | None = None) -> None:
+    """Hand what happens to the view, all that is there at once, until the turn has ended."""
+    progress, told = Progress(turn, view), ""
     while True:
-        turn.pieces.wait(seen, _FRAME if seen else _GLANCE)
-        pieces = turn.pieces.since(seen)
-        if pieces:
-            if not seen:
+        turn.pieces.wait(progress.seen, _FRAME if progress.seen else _GLANCE)
+        begun, running = progress.seen > 0, turn.running
+        if progress.draw():
+            if not begun:
                 view.note("")
-            seen += len(pieces)
-            view.add(pieces)
             # Whatever comes within a frame is drawn together.
             turn.wait(_FRAME)
-        elif not turn.running:
+        elif not running:
             return
+        if ask is not None:
+            ask()
         if turn.notice != told:
             told = turn.notice
             view.note(told)
 
 
 class _Finished:
-    """Shows nothing until the turn has ended."""
+    """Shows nothing until the turn has ended, but what tools gave."""
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self, turn: Turn, drawing: Drawing) -> None:
+        self._turn = turn
         self._drawing = drawing
+        self._shown = self._rounds = 0
 
     def note(self, text: str) -> None:
         """Nobody is there to read it."""
@@ -165,11 +154,26 @@ class _Finished:
     def add(self, pieces: list[Piece]) -> None:
         """Nobody is there to watch."""
 
+    def calls(self, runs: Sequence[ToolRun]) -> None:
+        """Nobody is there to watch."""
+
+    def go_on(self, step: Step) -> None:
+        from IPython.display import display
+
+        self._rounds += bool(step.runs)
+        values = rich_bundles(step.runs) if self._drawing.form == "markdown" else []
+        if values:
+            data, metadata = bundle_of_rounds(self._turn, self._shown, self._rounds)
+            self._shown = self._rounds
+            for shown, about in [(data, metadata), *values]:
+                display(shown, metadata=about, raw=True)
+
     def finish(self, turn: Turn, note: str) -> None:
         from IPython.display import display
 
         if turn.completion is not None or note:
-            data, metadata = bundle(turn, self._drawing.form, session=self._drawing.session, note=note)
+            form, session = self._drawing.form, self._drawing.session
+            data, metadata = bundle(turn, form, session=session, note=note, since=self._shown)
             display(data, metadata=metadata, raw=True)
 
 
@@ -180,6 +184,9 @@ class _Terminal:
         self._form = drawing.form
         self._live = drawing.live and drawing.form in ("markdown", "text")
         self._printed = False
+        # The call whose line is not ended yet, and those that were told of.
+        self._begun: ToolRun | None = None
+        self._told: list[ToolRun] = []
 
     def note(self, text: str) -> None:
         if text:
@@ -190,6 +197,30 @@ class _Terminal:
         text = "".join(piece.text for piece in pieces if piece.choice == 0 and piece.kind == "text")
         if self._live and text:
             self._print(plain_text(text))
+
+    def calls(self, runs: Sequence[ToolRun]) -> None:
+        for run in runs if self._live else ():
+            if run in self._told:
+                continue
+            call = live_call(run)
+            if run.status == "asking":  # the question begins on a line of its own
+                self._print(self._break())
+            elif run.status not in ("pending", "asking", "running"):
+                self._told.append(run)
+                self._print(f" {call.how}]\n" if run is self._begun else f"{self._break()}[{call.line} {call.how}]\n")
+                self._begun = None
+            elif run.status == "running" and self._begun is None:
+                self._begun = run
+                self._print(f"[{call.line} …")
+
+    def go_on(self, step: Step) -> None:
+        if self._live and step.runs:
+            self._print(f"{self._break()}\n")
+
+    def _break(self) -> str:
+        """End the line of a call that still runs; its end is told on a line of its own."""
+        broken, self._begun = self._begun is not None, None
+        return "\n" if broken else ""
 
     def finish(self, turn: Turn, note: str) -> None:
         completion = turn.completion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from IPython import get_ipython
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from nbchat.jupyter.magics import SUBCOMMANDS
@@ -41,6 +42,8 @@ def _options(words: list[str], typed: str) -> list[str]:
         return _sessions()
     if before in ("-m", "--model"):
         return _models(typed)
+    if before == "--tools":
+        return _functions(typed)
     trait = next((trait for trait in fields().values() if before in (trait.flag, trait.option)), None)
     if trait is not None:
         return list(trait.choices)
@@ -59,6 +62,20 @@ def _commands(words: list[str], typed: str) -> list[str]:
     if len(words) == 2 and words[0] == "set" and words[1] in fields():
         return _models(typed) if words[1] == "model" else list(fields()[words[1]].choices)
     return []
+
+
+def _functions(typed: str) -> list[str]:
+    """Return what a list of names may go on with: the notebook's own functions that are not in it yet."""
+    shell = get_ipython()
+    if shell is None:
+        return []
+    named, comma, _ = typed.rpartition(",")
+    hidden = {*shell.user_ns_hidden, *named.split(",")}
+    return [
+        f"{named}{comma}{name}"
+        for name, value in shell.user_ns.items()
+        if callable(value) and not name.startswith("_") and name not in hidden
+    ]
 
 
 def _sessions() -> list[str]:

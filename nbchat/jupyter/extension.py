@@ -81,8 +81,8 @@ def _warm_up() -> None:
     from traitlets import TraitError
 
     from nbchat.errors import NbchatError
-    from nbchat.jupyter.cell import surroundings
     from nbchat.session.registry import get_session
+    from nbchat.session.surroundings import surroundings
 
     # What is wrong in the settings is told to whoever asks a question, in the cell that asks.
     with suppress(NbchatError, TraitError):

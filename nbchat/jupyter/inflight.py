@@ -10,24 +10,41 @@ from nbchat.session.conversation import Conversation, Node
 from nbchat.session.turn import Turn
 from nbchat.wire.messages import content_text
 
-__all__ = ["InFlight", "place_of"]
+__all__ = ["InFlight"]
 
 
 class InFlight:
-    """A turn that waits, runs, or failed before it brought anything.
+    """A turn that waits, runs, or failed before it brought anything; of one that calls tools, the answer that comes next.
 
     Args:
         turn: The turn.
+
+    Attributes:
         keep: How many of the messages shown stay above it; ``None`` for all.
+        retrying: Whether its request is being sent again.
     """
 
-    def __init__(self, turn: Turn, keep: int | None) -> None:
+    def __init__(self, turn: Turn) -> None:
         self.turn = turn
-        self.keep = keep
+        self.keep: int | None = None
         self.retrying = False
-        self._seen = 0
+        self._settled = len(turn.steps)
+        self._round = len(turn.rounds)
+        self._asked = True  # whether its question is still its own, and no message yet
+        self._begin = self._seen = turn.settled_pieces
         self._texts: dict[tuple[int, str], list[str]] = {}
         self._lengths: dict[tuple[int, str], int] = {}
+
+    @property
+    def current(self) -> bool:
+        """Whether the turn's text still goes on from what is here, and not with another answer."""
+        return self._settled == len(self.turn.steps)
+
+    def place(self, conversation: Conversation, path: Sequence[Node]) -> None:
+        """Note where it stands among the messages that are shown."""
+        mine = [at for at, node in enumerate(path) if node.turn == self.turn.id]
+        self._asked = not mine
+        self.keep = mine[-1] + 1 if mine else _place_of(self.turn, conversation, path)
 
     def take(self) -> list[list[Any]]:
         """Return what has come since the last time: parts of ``[choice, kind, offset, text]``.
@@ -35,6 +52,8 @@ class InFlight:
         Offsets count UTF-16 units, as a browser counts characters.
         """
         pieces = self.turn.pieces.since(self._seen)
+        if not self.current:  # the rest of it is settled, and shown as such
+            return []
         self._seen += len(pieces)
         fresh: dict[tuple[int, str], list[str]] = {}
         for piece in pieces:
@@ -50,11 +69,17 @@ class InFlight:
 
     @property
     def state(self) -> str:
-        """``queued``, ``waiting`` for the first text, ``streaming``, ``retrying`` or ``failed``."""
-        if self.turn.status in ("queued", "failed"):
-            return self.turn.status
-        if self._seen:
+        """``queued``, ``waiting`` for the first text, ``streaming``, ``retrying``, ``calling``, ``asking`` or ``failed``."""
+        turn = self.turn
+        if turn.status in ("queued", "failed"):
+            return turn.status
+        if self._seen > self._begin:
             return "streaming"
+        runs = turn.steps[-1].runs if turn.steps else ()
+        if turn.fresh is None and any(run.status == "asking" for run in runs):
+            return "asking"
+        if turn.fresh is None and not all(run.over for run in runs):
+            return "calling"
         return "retrying" if self.retrying else "waiting"
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,8 +91,9 @@ class InFlight:
             "id": turn.id,
             "state": self.state,
             "note": turn.notice if self.state in ("waiting", "retrying", "queued") else "",
-            "question": None if question is None else content_text(question.get("content")),
-            "media": [] if question is None else shown_media(question.get("content")),
+            "round": self._round,
+            "question": None if question is None or not self._asked else content_text(question.get("content")),
+            "media": [] if question is None or not self._asked else shown_media(question.get("content")),
             "model": turn.asked.parameters.get("model"),
             "keep": self.keep,
             "created": turn.created,
@@ -77,7 +103,7 @@ class InFlight:
         }
 
 
-def place_of(turn: Turn, conversation: Conversation, path: Sequence[Node]) -> int | None:
+def _place_of(turn: Turn, conversation: Conversation, path: Sequence[Node]) -> int | None:
     """Return how many messages of the path stay above a turn; ``None`` for all of them."""
     asked = turn.asked
     parent = asked.parent

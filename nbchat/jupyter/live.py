@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ import anywidget
 from IPython.display import display, update_display
 from traitlets import Dict, Int, List, Unicode
 
-from nbchat.jupyter.bundle import bundle
+from nbchat.jupyter.bundle import bundle, bundle_of_rounds
 from nbchat.jupyter.options import Drawing
-from nbchat.session.turn import Turn
+from nbchat.jupyter.rich import rich_bundles
+from nbchat.session.calls import live_call
+from nbchat.session.toolbox import ToolRun
+from nbchat.session.turn import Step, Turn
 from nbchat.wire.accumulator import Piece
+from nbchat.wire.decode import without_surrogates
 
 __all__ = ["Answer", "LiveView"]
 
@@ -35,8 +40,21 @@ class Hub(anywidget.AnyWidget):
     _css = _STYLE
 
 
+class _Round:
+    """One answer of a turn as far as it has come: the texts of its choices, the reasoning, the calls it asks for."""
+
+    def __init__(self, choices: int) -> None:
+        self.texts: dict[int, list[str]] = {choice: [] for choice in range(choices)}
+        self.thoughts: list[str] = []
+        self.calls: list[dict[str, Any]] = []
+
+    def to_dict(self) -> dict[str, Any]:
+        texts = ["".join(self.texts.get(choice, ())) for choice in range(max(self.texts) + 1)]
+        return {"texts": texts, "reasoning": "".join(self.thoughts), "calls": self.calls}
+
+
 class Answer(anywidget.AnyWidget):
-    """An answer while it streams. Its traits are what is settled; text in flight goes as messages.
+    """A turn's answers while they stream. Its traits are what is settled; text in flight goes as messages.
 
     The texts are not kept in their trait, which would be sent again at each change, but handed out whenever a front end
     asks for the state: a page that was reloaded, a second view.
@@ -44,8 +62,7 @@ class Answer(anywidget.AnyWidget):
 
     _esm = _STUB
 
-    texts = List(Unicode()).tag(sync=True)
-    reasoning = Unicode().tag(sync=True)
+    rounds: List[dict[str, Any]] = List().tag(sync=True)
     seq = Int().tag(sync=True)
     status = Unicode("queued").tag(sync=True)
     note = Unicode().tag(sync=True)
@@ -54,8 +71,8 @@ class Answer(anywidget.AnyWidget):
     final = Dict(None, allow_none=True).tag(sync=True)
 
     def __init__(self, *, choices: int = 1, **traits: Any) -> None:
-        self._pieces: dict[int, list[str]] = {choice: [] for choice in range(choices)}
-        self._thoughts: list[str] = []
+        self._choices = choices
+        self._rounds = [_Round(choices)]
         self._number = 0
         super().__init__(**traits)
         self.on_msg(self._asked)
@@ -67,11 +84,11 @@ class Answer(anywidget.AnyWidget):
         return {name: now.get(name, value) for name, value in state.items()}
 
     def _snapshot(self) -> dict[str, Any]:
-        texts = ["".join(self._pieces.get(choice, ())) for choice in range(max(self._pieces) + 1)]
-        return {"seq": self._number, "texts": texts, "reasoning": "".join(self._thoughts)}
+        return {"seq": self._number, "rounds": [each.to_dict() for each in self._rounds]}
 
     def add(self, pieces: list[Piece]) -> None:
         """Send more text."""
+        current = self._rounds[-1]
         new: dict[int, list[str]] = {}
         thoughts = []
         for piece in pieces:
@@ -80,20 +97,40 @@ class Answer(anywidget.AnyWidget):
             elif piece.choice == 0:
                 thoughts.append(piece.text)
         for choice, texts in new.items():
-            self._pieces.setdefault(choice, []).extend(texts)
-        self._thoughts += thoughts
+            current.texts.setdefault(choice, []).extend(texts)
+        current.thoughts += thoughts
+        message: dict[str, Any] = {"texts": [[choice, "".join(texts)] for choice, texts in new.items()]}
+        if thoughts:
+            message["reasoning"] = "".join(thoughts)
+        self._tell(message)
+
+    def show_calls(self, calls: list[dict[str, Any]]) -> None:
+        """Send how the calls stand that the current answer asks for."""
+        self._rounds[-1].calls = calls
+        self._tell({"texts": [], "calls": calls})
+
+    def begin_round(self) -> None:
+        """What comes next is another answer's."""
+        self._rounds.append(_Round(self._choices))
+        self._tell({"texts": []})
+
+    def begin_again(self) -> None:
+        """What comes next takes the place of what has come of the current answer."""
+        self._rounds[-1] = _Round(self._choices)
         self._number += 1
-        message = {
-            "type": "delta",
-            "seq": self._number,
-            "texts": [[choice, "".join(texts)] for choice, texts in new.items()],
-        }
-        self.send({**message, "reasoning": "".join(thoughts)} if thoughts else message)
+        self._send_snapshot()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self._number += 1
+        self.send({"type": "delta", "seq": self._number, "round": len(self._rounds) - 1, **message})
+
+    def _send_snapshot(self) -> None:
+        self.send({"type": "snapshot", **self._snapshot()})
 
     def _asked(self, _: Any, content: Any, __: Any) -> None:
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "snapshot":
-            self.send({"type": "snapshot", **self._snapshot()})
+            self._send_snapshot()
         elif kind == "settled":
             self.close()
         elif kind == "code":  # the page has no hub: it was cleared away, or belongs to another kernel
@@ -129,11 +166,19 @@ class LiveView:
     """
 
     def __init__(self, turn: Turn, drawing: Drawing) -> None:
+        self._turn = turn
         self._drawing = drawing
+        # How many rounds of calls there were, and how many of them are in outputs that are settled.
+        self._rounds = self._settled = 0
+        self._open()
+
+    def _open(self) -> None:
         self._display_id = uuid.uuid4().hex
-        asked = turn.asked.parameters
+        asked = self._turn.asked.parameters
         self._answer = _answer(
-            choices=asked.get("n", 1), format=drawing.form, label=f"Answer from {asked.get('model') or 'the model'}"
+            choices=asked.get("n", 1),
+            format=self._drawing.form,
+            label=f"Answer from {asked.get('model') or 'the model'}",
         )
         reference = {"version_major": 2, "version_minor": 0, "model_id": self._answer.model_id}
         display(
@@ -148,15 +193,45 @@ class LiveView:
 
     def add(self, pieces: list[Piece]) -> None:
         """Draw more text."""
+        self._run()
+        self._answer.add(pieces)
+
+    def calls(self, runs: Sequence[ToolRun]) -> None:
+        """Draw a line for each call."""
+        self._run()
+        shown = [live_call(run) for run in runs]
+        self._answer.show_calls(
+            without_surrogates([{"line": call.line, "state": call.state, "seconds": call.seconds} for call in shown])
+        )
+
+    def go_on(self, step: Step) -> None:
+        """Draw the next answer below this one, or below what tools gave, or in the place of one that was set aside."""
+        if not step.runs:
+            self._answer.begin_again()
+            return
+        self._rounds += 1
+        values = rich_bundles(step.runs) if self._drawing.form == "markdown" else []
+        if not values:
+            self._answer.begin_round()
+            return
+        self._settle(*bundle_of_rounds(self._turn, self._settled, self._rounds), "done")
+        self._settled = self._rounds
+        for data, metadata in values:
+            display(data, metadata=metadata, raw=True)
+        self._open()
+
+    def _run(self) -> None:
         if self._answer.status == "queued":
             self._answer.status = "running"
-        self._answer.add(pieces)
 
     def finish(self, turn: Turn, note: str) -> None:
         """Let the output become what is kept, and the widget go when the page has it."""
-        data, metadata = bundle(turn, self._drawing.form, session=self._drawing.session, note=note)
+        kept = bundle(turn, self._drawing.form, session=self._drawing.session, note=note, since=self._settled)
+        self._settle(*kept, _STATUSES.get(turn.status, turn.status))
+
+    def _settle(self, data: dict[str, Any], metadata: dict[str, Any], status: str) -> None:
         self._answer.send({"type": "finishing"})
         update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
         with self._answer.hold_sync():
-            self._answer.status = _STATUSES.get(turn.status, turn.status)
+            self._answer.status = status
             self._answer.final = {"model_id": self._answer.model_id, "data": data, "metadata": metadata}

@@ -95,8 +95,19 @@ class ChatMagics(Magics):
             cell=None if options.append else self._cell_id(),
             streamed=options.stream,
             remarks=[*asked.notes, *found.notes],
+            tools=None if options.tools is None else [self._tool(name) for name in options.tools],
         )
         self._show(session, turn, options)
+
+    def _tool(self, name: str) -> Any:
+        """Return what a name in the notebook stands for, which may be one of an object's: ``shop.price``."""
+        first, *rest = name.split(".")
+        found = self._shell.user_ns.get(first)
+        for part in rest:
+            found = getattr(found, part, None)
+        if found is None:
+            raise ConfigurationError(f"%%chat --tools: there is no {name} in this notebook.")
+        return found
 
     def _show(self, session: Session, turn: Any, options: CellOptions) -> None:
         from nbchat.client.endpoint import default_notice

@@ -49,6 +49,7 @@ class CellOptions:
     stream: bool = True
     background: bool = False
     attach: list[str] = field(default_factory=list)
+    tools: tuple[str, ...] | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,6 +80,12 @@ def _parser() -> _Parser:
     parser.add_argument("--raw", action="store_true", help="send {{double braces}} as typed")
     parser.add_argument("--append", action="store_true", help="ask at the end, even if this cell was run before")
     parser.add_argument("--no-stream", dest="stream", action="store_false", help="show the answer when it is whole")
+    parser.add_argument(
+        "--tools",
+        metavar="NAMES",
+        type=_names,
+        help="functions of the notebook that the model may call, in place of the session's: f,g, or '' for none",
+    )
     parser.add_argument("--background", action="store_true", help="go on with the notebook while the answer comes")
     group = parser.add_argument_group("request fields")
     for name, trait in fields().items():
@@ -92,6 +99,10 @@ def _parser() -> _Parser:
             help=f"{(trait.help or '').rstrip('.')}{bounds}".replace("%", "%%"),
         )
     return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
 
 
 def _range(low: float | None, high: float | None) -> str:

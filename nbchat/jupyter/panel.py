@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 import time
 import uuid
@@ -30,12 +29,12 @@ from nbchat.client.endpoint import default_notice
 from nbchat.client.retry import Retrying
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import requests as ask
-from nbchat.jupyter.cell import surroundings
 from nbchat.jupyter.declarations import CONTROLS, declaration
-from nbchat.jupyter.inflight import InFlight, place_of
+from nbchat.jupyter.inflight import InFlight
 from nbchat.jupyter.preview import preview
 from nbchat.jupyter.template import expand
-from nbchat.jupyter.transcript import Transcript
+from nbchat.jupyter.transcript import Transcript, call_entry
+from nbchat.session.calls import live_call
 from nbchat.session.conversation import Node
 from nbchat.session.events import (
     Event,
@@ -43,15 +42,18 @@ from nbchat.session.events import (
     ParameterChanged,
     SystemChanged,
     TextAdded,
+    ToolChanged,
     TurnEnded,
     TurnNoticed,
     TurnQueued,
     TurnStarted,
 )
-from nbchat.session.export import message_markdown
+from nbchat.session.export import markdown_of
 from nbchat.session.prompt import question_of
 from nbchat.session.registry import get_session
 from nbchat.session.session import Session
+from nbchat.session.surroundings import current_shell, surroundings
+from nbchat.session.toolbox import ToolRun
 from nbchat.session.turn import Turn
 from nbchat.wire.decode import without_surrogates
 from nbchat.wire.media import media_parts
@@ -112,11 +114,13 @@ class Panel(anywidget.AnyWidget):
         self._session = session
         self._lock = threading.RLock()
         self._number = 0
-        self._turns: dict[str, InFlight] = {}
+        self._turns = {turn.id: InFlight(turn) for turn in session.running}
         self._costs: dict[str, float] = {}
         self._flushing = False
         self._flushed = 0.0
-        self._heard = False
+        # The pages that show the panel, and what ends the attendance of whoever looks at them.
+        self._pages: set[str] = set()
+        self._leave: Callable[[], None] = lambda: None
         self._offered: list[str] = []
         self._asked_about = 0
         self._names = _namespace()
@@ -140,10 +144,10 @@ class Panel(anywidget.AnyWidget):
         self._unsubscribe = session.subscribe(self._told)
         with self._lock:
             # What happened between the first look and the subscription was told to nobody.
-            if Transcript(session.conversation, self._costs).marks() != self._transcript.marks():
+            missed = [turn for turn in session.running if turn.id not in self._turns]
+            self._turns |= {turn.id: InFlight(turn) for turn in missed}
+            if missed or self._changed():
                 self._show_path()
-            for turn in session.running:
-                self._turns.setdefault(turn.id, self._in_flight(turn))
 
     @property
     def session(self) -> Session:
@@ -159,6 +163,7 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             self._closed = True
             self._turns.clear()
+            self._leave()
             super().close()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
@@ -174,7 +179,7 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             path = self._transcript.path
         # Of the end only, since all of a long conversation takes seconds; the front end keeps more in the file.
-        texts = [message_markdown(node) for node in path[-_TAIL:]] or ["*An empty chat.*"]
+        texts = markdown_of(path, max(0, len(path) - _TAIL)) or ["*An empty chat.*"]
         if len(path) > _TAIL:
             texts.insert(0, f"*{len(path) - _TAIL} earlier messages are not shown.*")
         data = {**data, "text/markdown": "\n\n".join(texts), "text/plain": f"<chat panel: {self.name}>"}
@@ -187,8 +192,11 @@ class Panel(anywidget.AnyWidget):
             if self._closed:
                 return
             match event:
-                case TextAdded():
+                case TextAdded(turn):
+                    self._begin_again(turn)
                     self._soon()
+                case ToolChanged(turn, run):
+                    self._show_call(turn, run)
                 case TurnQueued(turn) | TurnNoticed(turn) if not turn.running:
                     self._ended(turn)  # told late: the turn was over before its beginning was said
                 case TurnQueued(turn) | TurnStarted(turn):
@@ -236,12 +244,25 @@ class Panel(anywidget.AnyWidget):
         """Tell how a turn stands; where it belongs is known for good only when it starts."""
         shown = self._turns.get(turn.id)
         if shown is None or anew:
-            shown = self._turns[turn.id] = self._in_flight(turn)
+            shown = self._turns[turn.id] = InFlight(turn)
+            shown.place(self._session.conversation, self._transcript.path)
         shown.retrying = shown.retrying or retrying
         self._publish({"type": "turn", "turn": shown.to_dict()})
 
-    def _in_flight(self, turn: Turn) -> InFlight:
-        return InFlight(turn, place_of(turn, self._session.conversation, self._transcript.path))
+    def _begin_again(self, turn: Turn) -> None:
+        """An answer without the form that was asked for is set aside, and no message that settles says so."""
+        shown = self._turns.get(turn.id)
+        if shown is not None and not shown.current:
+            self._show(turn, anew=True)
+
+    def _show_call(self, turn: Turn, run: ToolRun) -> None:
+        """Tell how a call stands, and with it its turn."""
+        place = self._transcript.place_of(turn, run)
+        if place is not None:
+            at, number = place
+            self._publish({"type": "call", "at": at, "number": number, "call": call_entry(live_call(run))})
+        if turn.id in self._turns:
+            self._show(turn)
 
     def _forget_failures(self, turn: Turn) -> None:
         """What failed is shown until somebody asks again."""
@@ -259,35 +280,57 @@ class Panel(anywidget.AnyWidget):
             self._show(turn)
         else:
             self._remove(turn.id)
+            if self._changed():  # its last answer asks for calls that others answer
+                self._show_path()
         portal.start(self._renew_about(turn))
 
     def _show_path(self) -> None:
         """Tell the messages from the first that is another than before."""
-        before = self._transcript.marks()
+        before = self._marks
         self._look()
-        now = self._transcript.marks()
+        now = self._marks
         same = next(
             (at for at, (old, new) in enumerate(zip(before, now, strict=False)) if old != new),
             min(len(before), len(now)),
         )
-        start = max(same, len(now) - _MOST)
-        self._publish(
-            {
-                "type": "path",
-                "keep": same,
-                "from": start,
-                "total": len(now),
-                "messages": self._transcript.entries(start),
-            }
-        )
-        for node in self._transcript.path[same:]:
-            told = self._turns.pop(node.turn, None)
+        for turn in {node.turn for node in self._transcript.path[same:]} & self._turns.keys():
+            if self._turns[turn].turn.status in (
+                "queued",
+                "running",
+            ):  # it goes on when its tools have given what they give
+                continue
+            settled = self._turns.pop(turn)
             # What there is to remark stands below the answer now, if a page is there to draw it.
-            if told is not None and self._heard:
-                told.turn.shown()
+            if self._pages:
+                settled.turn.shown()
+        conversation = self._session.conversation
+        for turn, shown in self._turns.items():
+            if not shown.current:
+                self._turns[turn] = InFlight(shown.turn)
+            self._turns[turn].place(conversation, self._transcript.path)
+        self._tell_path(same)
+
+    def _tell_path(self, keep: int) -> None:
+        """Tell the messages from one on, and in the same breath what is not settled yet."""
+        length = len(self._transcript)
+        start = max(keep, length - _MOST)
+        turns = [shown.to_dict() for shown in self._turns.values()]
+        messages = self._transcript.entries(start)
+        self._publish(
+            {"type": "path", "keep": keep, "from": start, "total": length, "messages": messages, "turns": turns}
+        )
 
     def _look(self) -> None:
-        self._transcript = Transcript(self._session.conversation, self._costs)
+        self._transcript = self._as_it_stands()
+        self._marks = self._transcript.marks()
+
+    def _changed(self) -> bool:
+        """Whether the messages are others than those that were told."""
+        return self._as_it_stands().marks() != self._marks
+
+    def _as_it_stands(self) -> Transcript:
+        live = {turn: shown.turn for turn, shown in self._turns.items()}
+        return Transcript(self._session.conversation, self._costs, live)
 
     def _publish(self, message: dict[str, Any]) -> None:
         self._number += 1
@@ -336,10 +379,8 @@ class Panel(anywidget.AnyWidget):
         at = next((at for at, node in enumerate(self._transcript.path) if node.turn == turn), None)
         if at is None:
             return
-        length = len(self._transcript)
-        if length - at <= _MOST:
-            entries = self._transcript.entries(at)
-            self._publish({"type": "path", "keep": at, "from": at, "total": length, "messages": entries})
+        if len(self._transcript) - at <= _MOST:
+            self._tell_path(at)
 
     def _models(self) -> list[str]:
         return list(dict.fromkeys(["local", *self._offered]))
@@ -350,7 +391,6 @@ class Panel(anywidget.AnyWidget):
         """Answer a request, or refuse it with a reason: what a handler prints or raises would appear nowhere."""
         if self._closed:
             return
-        self._heard = True
         number = content.get("id") if isinstance(content, dict) else None
         try:
             self._reply(number, self._answer(ask.read_request(content)))
@@ -390,6 +430,10 @@ class Panel(anywidget.AnyWidget):
                     self._remove(turn)
             case ask.Stop(turn=turn):
                 self.stop(turn)
+            case ask.Attend(page=page, open=is_open):
+                self._attend(page, is_open=is_open)
+            case ask.Approve(turn=turn, call=call, allowed=allowed):
+                self._approve(turn, call, allowed=allowed)
             case ask.Go(node=node):
                 session.go(node)
             case ask.Drop(turn=turn):
@@ -429,6 +473,31 @@ class Panel(anywidget.AnyWidget):
             if turn is None or other.id == turn:
                 other.cancel()
 
+    def _attend(self, page: str, *, is_open: bool) -> None:
+        """Note that a page shows the panel, or does no more: as long as one does, somebody can be asked."""
+        with self._lock:
+            before = bool(self._pages)
+            self._pages = self._pages | {page} if is_open else self._pages - {page}
+            if not before and self._pages:
+                self._leave = self._session.attend()
+            elif before and not self._pages:
+                self._leave()
+
+    def _approve(self, turn: str, call: str, *, allowed: bool) -> None:
+        asking = [
+            run
+            for other in self._session.running
+            if other.id == turn
+            for run in other.calls
+            if run.id == call and run.status == "asking"
+        ]
+        if not asking:
+            raise ConfigurationError("This call waits for no answer any more.")
+        if allowed:
+            asking[0].approve()
+        else:
+            asking[0].refuse()
+
     def _start(self, question: dict[str, Any] | None, **place: Any) -> dict[str, Any]:
         session = self._session
         notice = default_notice(session.client.endpoint, session.parameters.model)
@@ -465,7 +534,7 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             path = self._transcript.path
         start = max(start, len(path) - _SAVED, 0)
-        return {"from": start, "total": len(path), "texts": [message_markdown(node) for node in path[start:]]}
+        return {"from": start, "total": len(path), "texts": markdown_of(path, start)}
 
     async def _learn_models(self, number: int) -> None:
         self._offered = await self._session.learn_models()
@@ -527,6 +596,5 @@ def _has_a_page() -> bool:
 
 def _namespace() -> Any:
     """Return the notebook's variables, live."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    shell = current_shell()
     return {} if shell is None else shell.user_ns

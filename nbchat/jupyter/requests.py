@@ -13,7 +13,9 @@ import msgspec
 from nbchat.errors import ConfigurationError
 
 __all__ = [
+    "Approve",
     "Ask",
+    "Attend",
     "Clear",
     "Complete",
     "Dismiss",
@@ -75,6 +77,21 @@ class Stop(_Request):
     """Stop one turn, or all."""
 
     turn: str | None = None
+
+
+class Attend(_Request):
+    """Say whether a page shows the panel: whoever looks at it can be asked."""
+
+    page: str
+    open: bool
+
+
+class Approve(_Request):
+    """Say whether a call that asks for it may be made."""
+
+    turn: str
+    call: str
+    allowed: bool
 
 
 class Go(_Request):
@@ -147,7 +164,7 @@ class Snapshot(_Request):
 
 
 Request = (
-    Ask | Edit | Regenerate | Retry | Dismiss | Stop | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
+    Ask | Edit | Regenerate | Retry | Dismiss | Stop | Attend | Approve | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
     | Preview | Complete | Models | Snapshot
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from nbchat.client import portal
 from nbchat.client.endpoint import Endpoint
 from nbchat.errors import NbchatError
 from nbchat.session.session import Session
+from nbchat.tools.tool import by_name
 
 __all__ = ["left_out_line", "model_lines", "status_bundle", "usage_line"]
 
@@ -40,6 +41,7 @@ def _status(session: Session) -> dict[str, str]:
         or "none set",
         "system": session.system or "none",
         "context": _context(session),
+        "tools": _tools(session),
         "usage": usage_line(session),
         "rate limits": str(limits or ""),
     }
@@ -51,6 +53,16 @@ def _status(session: Session) -> dict[str, str]:
 
 def _context(session: Session) -> str:
     return f"trim ({left_out_line(session) or 'nothing is left out yet'})" if session.context == "trim" else ""
+
+
+def _tools(session: Session) -> str:
+    """Return what the model may call, and before which of it a person is asked."""
+    try:
+        tools = by_name(session.tools).values()
+    except NbchatError as problem:
+        return str(problem)
+    first = " (asks first)"
+    return ", ".join(tool.name + first * bool(tool.approve or session.approve is True) for tool in tools)
 
 
 def left_out_line(session: Session) -> str:

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 from nbchat.client.client import Client
 from nbchat.client.secret import Secret
-from nbchat.jupyter.bundle import one_line
-from nbchat.jupyter.cell import surroundings
+from nbchat.session.calls import one_line
 from nbchat.session.grid import Grid
 from nbchat.session.prompt import Prompt
 from nbchat.session.session import Session
+from nbchat.session.surroundings import surroundings
 from nbchat.session.sweep import Sweep
 
 __all__ = ["sweep"]

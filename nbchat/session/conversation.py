@@ -18,7 +18,7 @@ from nbchat.wire.values import plain
 
 __all__ = ["Conversation", "Node", "Status", "new_id", "request_of"]
 
-Status = Literal["done", "cancelled", "failed"]
+Status = Literal["done", "cancelled", "failed", "refused"]
 
 
 def new_id() -> str:
@@ -36,7 +36,8 @@ class Node:
         message: The message in the API's shape, with everything the server sent in it.
         turn: The turn it belongs to: a question and its answer share one.
         cell: The notebook cell that asked, where one did.
-        status: ``done``, or how its turn ended before its time.
+        status: ``done``, or how its turn ended before its time: ``cancelled`` or ``failed``; of what a tool gave ``done``,
+            ``failed``, or ``refused``.
         finish_reason: Why the model stopped.
         model: The model that answered.
         server: The mark of the server that answered: it tells servers apart and names none.

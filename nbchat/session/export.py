@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nbchat.session.calls import call_answered, calls_at
 from nbchat.session.context import Context, checked_context
 from nbchat.session.conversation import Conversation, Node
-from nbchat.session.markdown import safe_markdown
+from nbchat.session.markdown import as_code, safe_markdown
 from nbchat.session.markdown.media import media_markdown
 from nbchat.wire.decode import without_surrogates
 
-__all__ = ["Exported", "from_json", "message_markdown", "to_json", "to_markdown"]
+__all__ = ["Exported", "from_json", "markdown_of", "to_json", "to_markdown"]
 
 _FORMAT = 1  # of the JSON
 _NAMES = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
@@ -38,16 +39,32 @@ class Exported:
     conversation: Conversation
 
 
-def to_markdown(system: str | None, path: Iterable[Node]) -> str:
-    """Return one branch of a conversation as Markdown, with what models said made safe to render."""
+def to_markdown(system: str | None, path: Sequence[Node]) -> str:
+    """Return one branch of a conversation as Markdown, with what models and tools said made safe to render."""
     parts = [f"**System**\n\n{safe_markdown(system)}"] if system else []
-    return "\n\n".join([*parts, *map(message_markdown, path)]) + "\n"
+    return "\n\n".join([*parts, *markdown_of(path)]) + "\n"
 
 
-def message_markdown(node: Node) -> str:
-    """Return one message as Markdown that is safe wherever it is rendered: who speaks, the text, and what was sent with it."""
+def markdown_of(path: Sequence[Node], start: int = 0) -> list[str]:
+    """Return the messages of a branch from one on, each as Markdown that is safe wherever it is rendered."""
+    return [_message(path, at) for at in range(start, len(path))]
+
+
+def _message(path: Sequence[Node], at: int) -> str:
+    """Return one message: who speaks, the text, what was sent with it, and the calls that it asks for."""
+    node = path[at]
     who = f"**{_NAMES.get(node.role, node.role)}**" + (f" ({safe_markdown(node.model)})" if node.model else "")
-    return "\n\n".join(filter(None, (who, safe_markdown(node.text), media_markdown(node.message.get("content")))))
+    media = media_markdown(node.message.get("content"))
+    if node.role == "tool":
+        call = call_answered(path, at)
+        told = f" {safe_markdown(call.title)}, {call.how}" if call else ""
+        return "\n\n".join(filter(None, (f"{who}{told}", as_code(node.text), media)))
+    calls = [
+        f"Calls {safe_markdown(call.title)}" + (f":\n\n{as_code(call.in_full)}" if call.in_full else "")
+        for call in calls_at(path, at)
+    ]
+    said = [safe_markdown(node.text)] if node.text or not (calls or media) else []
+    return "\n\n".join(filter(None, [who, *said, media, *calls]))
 
 
 def to_json(session: Exported, *, indent: int | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbchat.session.completion import Completion
@@ -76,6 +77,27 @@ class Growth:
         self._conversation.head = self.tip
         return True
 
+    def end(self, completion: Completion | None) -> bool:
+        """Add what came last, if anything did; a turn that broke off between its answers says so in the last one.
+
+        Returns:
+            Whether the conversation is another than before.
+        """
+        if completion is not None and self.answer(completion):
+            return True
+        turn, nodes = self._turn, self._conversation.nodes
+        last = nodes.get(self.tip or "")
+        while last is not None and last.role == "tool":
+            last = nodes.get(last.parent or "")
+        if (
+            turn.status not in ("cancelled", "failed")
+            or last is None
+            or (last.turn, last.role) != (turn.id, "assistant")
+        ):
+            return False
+        nodes[last.id] = replace(last, status=turn.status, error=str(turn.error) if turn.error else None)
+        return True
+
     def set_aside(self, completion: Completion) -> None:
         """Add an answer that another one will take the place of: it stays in the tree, as that one's sibling."""
         self.answer(completion)
@@ -86,8 +108,9 @@ class Growth:
         """Add what tools gave, in the order of the calls; what is not over is not among it."""
         for run in runs:
             if run.outcome is not None:
-                status = "done" if run.status == "done" else "failed"
-                self.tip = self._add(run.message(), status=status, duration=round(run.outcome.duration, 3))
+                status = run.status if run.status in ("done", "refused") else "failed"
+                took = None if run.begun is None else round(run.outcome.duration, 3)
+                self.tip = self._add(run.message(), status=status, duration=took)
         self._conversation.head = self.tip
 
     def _add(self, message: Mapping[str, Any], **about: Any) -> str:

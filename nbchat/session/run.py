@@ -44,7 +44,7 @@ from nbchat.session.growth import Growth
 from nbchat.session.prompt import configured_limits
 from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
-from nbchat.session.toolbox import Approve, Toolbox, ToolRun
+from nbchat.session.toolbox import ASKS_FOR_TOOLS, Approve, Toolbox, ToolRun
 from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
@@ -52,9 +52,6 @@ from nbchat.wire.decode import chunk_of_completion
 from nbchat.wire.media import Part, media_parts
 
 __all__ = ["Host", "Runner", "receiver_of"]
-
-# What servers say where the model waits for tools: the API, and some that say "stop" although there are calls.
-_ASKS_FOR_TOOLS = frozenset({"tool_calls", "stop", None})
 
 
 class Host(Protocol):
@@ -182,7 +179,7 @@ class Runner:
         return Toolbox(
             turn.asked.tools,
             approve=self._host.approve,
-            attended=lambda: self._host.attended,
+            attended=lambda: self._host.attended or turn.attended,
             told=lambda run: self._events.emit(ToolChanged(turn, run)),
             owner=self._host,
             to_parts=partial(_tables if endpoint.embedded else to_parts, limits=configured_limits()),
@@ -196,7 +193,7 @@ class Runner:
         if (
             answer is None
             or not turn.asked.tools
-            or answer.finish_reason not in _ASKS_FOR_TOOLS
+            or answer.finish_reason not in ASKS_FOR_TOOLS
             or not answer.tool_calls
         ):
             return False
@@ -296,12 +293,10 @@ class Runner:
         """Put what a turn brought into the conversation and let the next one start."""
         with self._lock:
             self.running.remove(turn)
-            moved = False
             if turn.completion is not None:
                 self.spent.append(turn.completion)
-            if growth is not None and turn.fresh is not None:
-                moved = growth.answer(turn.fresh)
-        if moved:
+            changed = growth is not None and growth.end(turn.fresh)
+        if changed:
             self._events.emit(HeadMoved(self._conversation.head))
         turn.settle()
         self._events.emit(TurnEnded(turn))

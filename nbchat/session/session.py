@@ -6,7 +6,6 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import EllipsisType
@@ -22,6 +21,7 @@ from nbchat.client.endpoint import Endpoint, default_notice, resolve, route, tel
 from nbchat.client.secret import Secret
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
+from nbchat.session.attendance import Attendance
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, Window, checked_context
 from nbchat.session.conversation import Conversation, Node, new_id, request_of
@@ -98,7 +98,7 @@ class Session:
         by_name(self.tools)  # one that can't be a tool is said now
         self.approve = approve
         self.tool_rounds = tool_rounds
-        self._doors: list[object] = []
+        self._attendance = Attendance()
         self._address = (base_url, api_key)
         self._given_client = client
         self._client = client or Client(base_url, api_key)
@@ -326,19 +326,12 @@ class Session:
         Whoever attends watches for :class:`~nbchat.session.events.ToolChanged` with a ``run.status`` of ``"asking"``, and
         calls its ``approve()`` or ``refuse()``. While nobody does, what needs approval is refused.
         """
-        door = object()
-        self._doors.append(door)
-
-        def leave() -> None:
-            with suppress(ValueError):
-                self._doors.remove(door)
-
-        return leave
+        return self._attendance.attend()
 
     @property
     def attended(self) -> bool:
         """Whether a person is there who can be asked."""
-        return bool(self._doors)
+        return bool(self._attendance)
 
     def stop(self) -> None:
         """Stop the running turn and those that wait behind it; what has arrived is kept."""

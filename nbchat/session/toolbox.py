@@ -19,9 +19,12 @@ from nbchat.tools.results import ToParts
 from nbchat.tools.tool import Tool
 from nbchat.wire.messages import ToolCall
 
-__all__ = ["Approve", "CallStatus", "ToolRun", "Toolbox", "calling_session"]
+__all__ = ["ASKS_FOR_TOOLS", "Approve", "CallStatus", "ToolRun", "Toolbox", "calling_session"]
 
 CallStatus = Literal["pending", "asking", "running", "done", "failed", "refused", "cancelled"]
+# What servers say where the model waits for tools: the API, and some that say "stop" although there are calls. A call that
+# comes with any other word may not be whole.
+ASKS_FOR_TOOLS = frozenset({"tool_calls", "stop", None})
 # Whether a person is asked before a tool is called with these arguments: always, never, or as a function says.
 Approve = bool | Callable[[str, dict[str, Any]], bool]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import EllipsisType
 from typing import Any, Literal, NamedTuple
 
@@ -13,9 +14,11 @@ from nbchat.client import portal
 from nbchat.client.endpoint import Endpoint, tell
 from nbchat.client.feed import Feed
 from nbchat.errors import NbchatError, TurnCancelled
+from nbchat.session.attendance import Attendance
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, LeftOut
 from nbchat.session.conversation import new_id
+from nbchat.session.keyboard import at_keyboard, wait_asking
 from nbchat.session.toolbox import ToolRun
 from nbchat.tools.structured import Format, PartialAnswer
 from nbchat.tools.tool import Tool
@@ -58,10 +61,12 @@ class Step(NamedTuple):
     Attributes:
         completion: The answer.
         runs: The calls that it asked for; none of one that did not have the form that was asked for, and was set aside.
+        pieces: How many of the turn's pieces there were when it ended.
     """
 
     completion: Completion
     runs: Sequence[ToolRun] = ()
+    pieces: int = 0
 
 
 class Turn:
@@ -79,7 +84,6 @@ class Turn:
         notice: One line about what goes on while no text comes: a retry, a download.
         remarks: What is to be said below the answer: that a field of the request was refused, and what was sent instead.
         steps: The requests so far whose answers were not the last: they asked for tools, or lacked the form.
-        settled_pieces: How many of the pieces belong to those.
         rate_limits: What the server said about its limits when it began to answer; ``None`` where it said nothing.
         created: When it was asked, in seconds since 1970.
         sent: When its request was sent, which those asked before it may have delayed, in the same seconds; ``None`` before.
@@ -102,7 +106,6 @@ class Turn:
         self.remarks: list[str] = []
         self._remarked = 0
         self.steps: list[Step] = []
-        self.settled_pieces = 0
         self._partial: PartialAnswer | None = None
         self.rate_limits: RateLimits | None = None
         self.left_out: LeftOut | None = None
@@ -111,6 +114,7 @@ class Turn:
         self.ended: float | None = None
         self.pieces: Feed[Piece] = Feed()
         self._settled: Feed[None] = Feed()
+        self._attendance = Attendance()
         self._accumulator = Accumulator()
         self._came = False
         self._endpoint: Endpoint | None = None
@@ -163,6 +167,16 @@ class Turn:
         return Completion(answer, self._endpoint, rate_limits=self.rate_limits, form=self.asked.form)
 
     @property
+    def settled_pieces(self) -> int:
+        """How many of the pieces belong to :attr:`steps`."""
+        return self.steps[-1].pieces if self.steps else 0
+
+    @property
+    def rounds(self) -> list[Step]:
+        """The steps that asked for tools."""
+        return [step for step in self.steps if step.runs]
+
+    @property
     def calls(self) -> list[ToolRun]:
         """The calls of tools that the model has asked for so far."""
         return [run for step in self.steps for run in step.runs]
@@ -188,17 +202,18 @@ class Turn:
 
     def __iter__(self) -> Iterator[str]:
         seen = 0
-        while True:
-            try:
-                self.pieces.wait(seen)
-            except KeyboardInterrupt:
-                self.cancel()
-                raise
-            pieces = self.pieces.since(seen)
-            if not pieces:
-                break
-            seen += len(pieces)
-            yield from [text for choice, kind, text in pieces if kind == "text" and choice == 0]
+        with at_keyboard(self) as ask:
+            while True:
+                try:
+                    wait_asking(partial(self.pieces.wait, seen), None, ask)
+                except KeyboardInterrupt:
+                    self.cancel()
+                    raise
+                pieces = self.pieces.since(seen)
+                if not pieces:
+                    break
+                seen += len(pieces)
+                yield from [text for choice, kind, text in pieces if kind == "text" and choice == 0]
         self._raise_failure()
 
     async def __aiter__(self) -> AsyncIterator[str]:
@@ -228,6 +243,9 @@ class Turn:
     def result(self, timeout: float | None = None) -> Completion:
         """Wait for the whole answer. Interrupting the wait stops the turn.
 
+        In a notebook's cell and in a terminal, whoever waits is asked with ``input()`` where a tool needs approval; so they
+        are where they iterate over the turn. Where it is awaited nobody is asked here: that would hold up the loop.
+
         Args:
             timeout: Seconds to wait at most; the turn goes on if they are over.
 
@@ -236,7 +254,8 @@ class Turn:
             TimeoutError: It is not done in time.
         """
         try:
-            settled = self.wait(timeout)
+            with at_keyboard(self) as ask:
+                settled = wait_asking(self.wait, timeout, ask)
         except BaseException:
             self.cancel()
             raise
@@ -254,6 +273,15 @@ class Turn:
             Whether it has ended.
         """
         return self._settled.wait(0, timeout)
+
+    def attend(self) -> Callable[[], None]:
+        """Say that a person is there who is asked before a tool is called, of this turn alone; see :meth:`Session.attend`."""
+        return self._attendance.attend()
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person is there who can be asked about this turn."""
+        return bool(self._attendance)
 
     def cancel(self) -> None:
         """Stop the turn: what has come is kept, and the connection is closed so that the server stops too."""
@@ -320,11 +348,11 @@ class Turn:
 
     def step(self, step: Step) -> None:
         """Note an answer that is not the last; what comes next is another."""
-        self.steps.append(step)
-        self._accumulator, self._came, self._partial = Accumulator(), False, None
         if step.completion.text:  # what is read as it comes keeps the answers apart
             self.pieces.extend([Piece(0, "text", "\n\n")])
-        self.settled_pieces = len(self.pieces)
+        # Whoever has read a piece of the next answer finds this one among the steps.
+        self.steps.append(step._replace(pieces=len(self.pieces)))
+        self._accumulator, self._came, self._partial = Accumulator(), False, None
 
     def end(self, status: Literal["done", "cancelled", "failed"], error: NbchatError | None = None) -> None:
         """Fix how the turn ended; readers are told by :meth:`settle`."""
