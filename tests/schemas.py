@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 
-from nbchat.embedded.grammar import Follower
+from nbchat.embedded.grammar import Grammar
 from nbchat.embedded.refusal import Refusal
 
 
@@ -22,9 +22,9 @@ def is_valid(document: str, schema: Any) -> bool:
     return jsonschema.Draft202012Validator(schema).is_valid(json.loads(document))
 
 
-def lets_through(grammar: str, text: str) -> bool:
+def lets_through(grammar: Grammar, text: str) -> bool:
     """Whether a grammar lets a text through to its end."""
-    follower = Follower(grammar)
+    follower = grammar.follower()
     try:
         follower.follow(text)
         follower.end()

@@ -178,3 +178,5 @@ def test_logprobs_are_those_of_the_text():
         validator("chunk").validate(chunk)
     told = [token["token"] for chunk in chunks for token in (chunk["choices"][0]["logprobs"] or {}).get("content", [])]
     assert told == ["Hi", " <", "b", ">"]
+    (end,) = answer.feed(raw(finish="stop"))
+    assert end["choices"][0]["logprobs"] is None

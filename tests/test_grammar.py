@@ -2,14 +2,16 @@
 
 import json
 import random
+import sys
 
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 from schemas import IMPOSSIBLE, POSSIBLE, is_valid, lets_through, obj
 
 from nbchat.embedded.bounds import UNBOUNDED, Limits
-from nbchat.embedded.grammar import Follower, Misfit, of_calls, of_json, term
+from nbchat.embedded.grammar import Misfit, of_calls, of_json, term
 from nbchat.embedded.refusal import Refusal
+from nbchat.errors import ConfigurationError
 
 BYTES = LLTokenizer("byte")
 LIMITS = Limits(text=8, items=3)
@@ -22,7 +24,7 @@ SUM = '<tool_call>{"name": "add", "arguments": {"a": 17, "b": 25}}</tool_call>'
 def wander(grammar, seed, most=4000):
     """Return a text that a grammar lets through, byte by byte, chosen at random; sooner or later for what ends it."""
     dice = random.Random(seed)
-    matcher = LLMatcher(BYTES, grammar)
+    matcher = LLMatcher(BYTES, grammar.text)
     text = bytearray()
     while not matcher.is_stopped() and not (matcher.is_accepting() and dice.random() < 0.3):
         mask = matcher.compute_bitmask()
@@ -144,10 +146,17 @@ def test_calls_or_json():
 
 def test_what_leaves_the_grammar_is_an_error():
     """Text that the grammar does not let through, or that ends too early, is the server's failure and not an answer."""
-    follower = Follower(of_json(ADD))
+    follower = of_json(ADD).follower()
     follower.follow('{"a": 1, ')
     with pytest.raises(Refusal, match="grammar") as caught:
         follower.end()
     assert caught.value.status == 500
     with pytest.raises(Refusal, match="grammar"):
         follower.follow("so what?")
+
+
+def test_without_llguidance_the_error_says_what_to_install(monkeypatch):
+    """Where llguidance is not installed, one sentence names it and the extra to install."""
+    monkeypatch.setitem(sys.modules, "llguidance", None)
+    with pytest.raises(ConfigurationError, match=r"llguidance.*jupyter-nbchat\[local\]"):
+        term(obj(never_seen={"type": "string"}), UNBOUNDED)

@@ -314,7 +314,7 @@ async def test_what_is_not_there_is_refused(client, method, address, status):
     ("fields", "code"),
     [
         ({"messages": []}, "invalid_value"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "unsupported_parameter"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "invalid_value"),
         ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "thing"}}}}, "invalid_value"),
         ({"grammar": "this is none"}, None),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "unsupported_content"),

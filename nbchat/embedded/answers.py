@@ -56,7 +56,7 @@ class Answer:
             "system_fingerprint": fingerprint,
         }
         self._choices = [
-            _Choice(Follower(ask.grammar) if ask.grammar else None, CallReader() if ask.calls else None)
+            _Choice(ask.grammar.follower() if ask.grammar else None, CallReader() if ask.calls else None)
             for _ in range(ask.n)
         ]
         self._prompt_tokens = 0
@@ -120,7 +120,7 @@ class Answer:
     def _piece(self, choice: _Choice, index: int, delta: dict[str, Any], finish_reason: str | None) -> dict[str, Any]:
         """Return what a chunk says of a choice."""
         logprobs, choice.likely = choice.likely, []
-        if "tool_calls" in delta:  # the API has them for text only
+        if choice.reader and choice.reader.calls:  # the API has them for text only, which comes before all calls
             logprobs = []
         choice.logprobs += logprobs
         if not choice.begun:

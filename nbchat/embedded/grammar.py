@@ -16,7 +16,7 @@ from nbchat.embedded.bounds import Limits, bounded, without_remarks
 from nbchat.embedded.refusal import Refusal
 from nbchat.errors import ConfigurationError
 
-__all__ = ["MARK", "NEXT", "TAIL", "Follower", "Misfit", "call_head", "of_calls", "of_json", "term"]
+__all__ = ["MARK", "NEXT", "TAIL", "Follower", "Grammar", "Misfit", "call_head", "of_calls", "of_json", "term"]
 
 # How a call is written, as the models that learned to call tools from texts by NousResearch or Qwen write it. The default
 # model learned it from nobody, and did best with it all the same.
@@ -72,9 +72,9 @@ def _flaw(part: str) -> str | None:
     return (reasons or lines)[0].removeprefix("error: ").strip().rstrip(".")
 
 
-def of_json(part: str) -> str:
+def of_json(part: str) -> Grammar:
     """Return the grammar of answers that are JSON."""
-    return f"{_BEGIN}start: {part}\n"
+    return Grammar(f"{_BEGIN}start: {part}\n")
 
 
 def call_head(name: str) -> str:
@@ -82,7 +82,7 @@ def call_head(name: str) -> str:
     return f'{{"name": "{name}", "arguments": '
 
 
-def of_calls(functions: Mapping[str, str], most: int, otherwise: str | None = None, *, needed: bool) -> str:
+def of_calls(functions: Mapping[str, str], most: int, otherwise: str | None = None, *, needed: bool) -> Grammar:
     """Return the grammar of answers that call functions.
 
     Args:
@@ -105,24 +105,41 @@ def of_calls(functions: Mapping[str, str], most: int, otherwise: str | None = No
     if begin == "before":
         # Lazy: text up to the first mark is the beginning of a call, and can't go on as text.
         rules += ["TEXT: /(.|\\n)*/", f"before[lazy]: TEXT {quoted}"]
-    return _BEGIN + "\n".join(rules) + "\n"
+    return Grammar(_BEGIN + "\n".join(rules) + "\n")
+
+
+class Grammar:
+    """A grammar of answers.
+
+    Args:
+        text: As llama.cpp is given it.
+
+    Raises:
+        Refusal: It can't be used, as it is too large.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._matcher = _llguidance().LLMatcher(_bytes(), text)
+        if flaw := self._matcher.get_error():
+            raise Refusal(400, f"No grammar can be made of the schemas: {flaw.splitlines()[0].rstrip('.')}.")
+
+    def follower(self) -> Follower:
+        """Return what follows one answer."""
+        return Follower(self._matcher.deep_copy())
 
 
 class Follower:
-    """Follows an answer along its grammar.
+    """Follows an answer along its grammar, to see that llama.cpp held the model to it."""
 
-    Args:
-        grammar: The grammar, which has been tried.
-    """
-
-    def __init__(self, grammar: str) -> None:
-        self._matcher = _llguidance().LLMatcher(_bytes(), grammar)
+    def __init__(self, matcher: Any) -> None:
+        self._matcher = matcher
 
     def follow(self, piece: str) -> None:
         """Take the next piece of the answer.
 
         Raises:
-            Refusal: It does not fit the grammar, so the model was not held to it.
+            Refusal: It does not fit the grammar.
         """
         data = list(piece.encode())
         if self._matcher.try_consume_tokens(data) != len(data):

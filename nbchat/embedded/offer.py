@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbchat.embedded.bounds import Limits
-from nbchat.embedded.grammar import Misfit, of_calls, term
+from nbchat.embedded.grammar import Grammar, Misfit, of_calls, term
 from nbchat.embedded.refusal import Refusal
 
 __all__ = ["Function", "Offer", "read_offer"]
@@ -16,8 +16,8 @@ __all__ = ["Function", "Offer", "read_offer"]
 # OpenAI's rule for names, and its limit for their number.
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MOST_FUNCTIONS = 128
-# How many calls an answer may have where it may have several.
-_MOST_CALLS = 8
+# How many calls an answer may have where it may have several. A small model does not know when it has made enough.
+_MOST_CALLS, _MOST_OF_SMALL = 8, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Offer:
     needed: bool
     most: int
 
-    def grammar(self, limits: Limits, otherwise: str | None = None) -> str:
+    def grammar(self, limits: Limits, otherwise: str | None = None) -> Grammar:
         """Return the grammar of answers.
 
         Args:
@@ -102,7 +102,8 @@ def read_offer(asked: Mapping[str, Any], *, small: bool = False) -> Offer | None
     if mode == "none" or not functions:
         return None
     chosen = tuple(functions[name] for name in names or functions)
-    return Offer(chosen, needed=mode == "required", most=_MOST_CALLS if several else 1)
+    most = _MOST_OF_SMALL if small else _MOST_CALLS
+    return Offer(chosen, needed=mode == "required", most=most if several else 1)
 
 
 def _functions(tools: Any) -> list[Function]:

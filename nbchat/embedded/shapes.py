@@ -14,7 +14,7 @@ from typing import Any
 
 from nbchat.embedded.bounds import ANY_OBJECT, UNBOUNDED, Limits
 from nbchat.embedded.briefing import plain, with_offer
-from nbchat.embedded.grammar import Misfit, of_json, term
+from nbchat.embedded.grammar import Grammar, Misfit, of_json, term
 from nbchat.embedded.offer import read_offer
 from nbchat.embedded.refusal import Refusal
 
@@ -79,7 +79,7 @@ class Ask:
     stream: bool = False
     include_usage: bool = False
     top_logprobs: int | None = None
-    grammar: str | None = None
+    grammar: Grammar | None = None
     calls: bool = False
 
 
@@ -129,7 +129,7 @@ def read_ask(asked: Mapping[str, Any], *, small: bool = False) -> Ask:
     if grammar:
         if "grammar" in body:
             raise Refusal(400, "grammar has no place beside tools or response_format.", param="grammar")
-        body["grammar"] = grammar
+        body["grammar"] = grammar.text
     body["messages"] = messages
     # They end a text; in an answer of nothing but calls they would only break one off.
     if (stop := _stop(asked.get("stop"))) and not (offer and offer.needed):
