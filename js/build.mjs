@@ -16,6 +16,7 @@ const { outputFiles } = await build({
     { in: here("cell/cell.css"), out: "cell" },
     { in: here("panel/index.ts"), out: "panel" },
     { in: here("panel/panel.css"), out: "panel" },
+    { in: here("maths/index.ts"), out: "maths" },
   ],
   outdir: here("../nbchat/jupyter/static"),
   bundle: true,

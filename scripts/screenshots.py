@@ -62,7 +62,8 @@ def take_panel(page: Page, url: str, folder: pathlib.Path, theme: str, target: p
     box.fill(QUESTION)
     box.press("Enter")
     panel.locator(".nbp-meter").wait_for(timeout=120_000)
-    panel.evaluate("(root) => root.scrollIntoView({ block: 'end' })")
+    page.set_viewport_size({"width": 1000, "height": 820})  # the panel, and the cell that opens it
+    page.locator(".jp-Notebook .jp-Cell").nth(1).evaluate("(cell) => cell.scrollIntoView({ block: 'start' })")
     page.wait_for_timeout(500)  # what comes in under the mouse fades in
     page.screenshot(path=target / f"panel-{theme.lower()}.png")
 

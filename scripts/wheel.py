@@ -11,7 +11,7 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
-HOLDS = ("nbchat/py.typed", "nbchat/jupyter/static/cell.js", "nbchat/jupyter/static/panel.js")
+HOLDS = ("nbchat/py.typed", *(f"nbchat/jupyter/static/{name}.js" for name in ("cell", "maths", "panel")))
 TRY = """
 import importlib.resources, IPython, nbchat
 shell = IPython.InteractiveShell.instance()

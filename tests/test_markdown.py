@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from nbchat.session.markdown import plain_text, safe, safe_markdown
+from nbchat.session.markdown.maths import read_maths
 from scripts.node import npm
 
 HERE = Path(__file__).parent
@@ -276,6 +277,15 @@ def test_prices_and_variables_are_no_maths(text):
     """Dollars that open no formula are out of MathJax's sight: alone in their element, or escaped."""
     written = safe_markdown(text).replace("<span>\\$</span>", "").replace("\\$", "").replace("`$", "`")
     assert "$" not in written
+
+
+@pytest.mark.parametrize(("text", "formulas"), json.loads((HERE / "fixtures" / "formulas.json").read_text("utf-8")))
+def test_what_is_a_formula_is_the_same_as_in_the_browser(text, formulas):
+    """One list of formulas, prices and variables is read here and by vitest, so that the two sides cannot drift apart."""
+    parser = MarkdownIt("commonmark").enable("table")
+    read_maths(parser)
+    tokens = [inner for token in parser.parse(text, {}) for inner in (token, *(token.children or ()))]
+    assert [token.markup for token in tokens if token.type.startswith("math_")] == formulas
 
 
 def test_commands_that_reach_out_of_a_formula_are_shown_as_code():

@@ -684,6 +684,15 @@ def test_the_notice_is_of_the_default_endpoint(monkeypatch: pytest.MonkeyPatch, 
     assert plain.ask("ask", text="Q")["notice"] is None
 
 
+def test_what_sets_formulas_in_type_is_sent_to_those_who_ask(front: Front):
+    """The code for formulas is as much again as the panel's own, so no panel carries it, and a page gets it whole."""
+    code = front.ask("maths")
+    assert code == (Path(module.__file__).parent / "static" / "maths.js").read_text("utf-8")
+    assert len(code) > 100_000
+    assert code not in front.panel.get_state()["_esm"]
+    assert len(front.panel.get_state()["_esm"]) < 260_000
+
+
 def test_stock_widgets_are_bound_both_ways(chat: nbchat.Session):
     """nbchat.controls gives ipywidgets that move the session and are moved by it, with an off state."""
     box = nbchat.controls(chat)

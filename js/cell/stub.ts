@@ -6,6 +6,7 @@
  */
 
 import type { InitializeProps, Model, RenderProps, Widget } from "./anywidget.ts";
+import { evaluate } from "./evaluate.ts";
 import { PlainView } from "./plain_view.ts";
 import { BUILD, entry } from "./registry.ts";
 
@@ -99,10 +100,5 @@ async function load({ esm, css }: CodeMessage): Promise<void> {
   const style = document.createElement("style");
   style.textContent = css;
   document.head.append(style);
-  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
-  try {
-    await import(url);
-  } finally {
-    URL.revokeObjectURL(url);
-  }
+  await evaluate(esm);
 }

@@ -13,6 +13,16 @@ export interface OpenFence {
   indent: number;
 }
 
+/** Blocks that go on below a blank line in no case. */
+const ENDED_BY_BLANK = new Set([
+  "blockquote_open",
+  "heading_open",
+  "hr",
+  "nbchat_math_block",
+  "paragraph_open",
+  "table_open",
+]);
+
 export interface Cut {
   /** How much of the source is settled. */
   settled: number;
@@ -40,6 +50,9 @@ export function cut(source: string): Cut {
     const content = lines[start + 1] ?? source.length;
     return { settled, fence: { content, marker: last.markup[0] ?? "`", length: last.markup.length, indent } };
   }
+  const below = lines[end] ?? source.length;
+  const isEnded = ENDED_BY_BLANK.has(last.type) && below < source.length;
+  if (isEnded || last.meta?.closed) return { settled: below, fence: null };
   // What follows a link definition without a blank line may still become its title.
   const before = blocks.at(-2);
   const isTitle = before?.type === "reference_definition" && before.map?.[1] === start;

@@ -1,6 +1,7 @@
 /** Makes the growing tail look like what it is becoming: `**half a bold` is bold before its end has arrived. */
 
 import remend from "remend";
+import { formulaAt } from "./formula.ts";
 
 /** Only what leads to the same nodes as the finished text: the rest of remend is for renderers unlike ours. */
 const OPTIONS = {
@@ -15,7 +16,16 @@ const OPTIONS = {
 const MARK = /^[ \t]*(?:\d{1,9}[.)]?|[-+*=]+|#{1,6}|>|[`~]{1,2}|\$)[ \t]*$/;
 
 export function heal(tail: string): string {
-  return remend(withoutBeginnings(tail), OPTIONS);
+  return remend(closed(withoutBeginnings(tail)), OPTIONS);
+}
+
+/** `\(half a formula` is one before its end has arrived: as Markdown it would lose its backslashes, and show other text. */
+function closed(tail: string): string {
+  const open = Math.max(tail.lastIndexOf("\\("), tail.lastIndexOf("\\["));
+  if (open < 0) return tail;
+  const end = tail.charAt(open + 1) === "(" ? "\\)" : "\\]";
+  const half = tail.slice(open);
+  return !half.includes(end) && formulaAt(half + end) ? tail + end : tail;
 }
 
 /** Leaves out the end that does not show yet what it will be: a bare mark, the header of a table. */

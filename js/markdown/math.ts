@@ -1,14 +1,13 @@
 /**
  * Keeps formulas as they were written, so that `_` and `\\` inside them are not taken for Markdown.
  *
- * Only the source is kept, in an element of its own; who can set it in type does that afterwards. A block of maths ends at
- * its closing `$$` or at a blank line, whichever comes first: what is above a blank line never changes again, which is
+ * Only the source is kept, in an element of its own; who can set it in type does that afterwards. A block of maths ends
+ * where it is closed or at a blank line, whichever comes first: what is above a blank line never changes again, which is
  * what lets a stream seal it.
  */
 
 import type { MarkdownIt, StateBlock, StateInline } from "markdown-it";
-
-const INLINE = /\$(\$?)(?![\s$])((?:[^$\\]|\\.)*?[^\s$\\]|(?:[^$\\]|\\.)*?\\.)\$\1(?!\d)/y;
+import { formulaAt, LONGEST_INLINE, openingOf } from "./formula.ts";
 
 export function math(md: MarkdownIt): void {
   md.inline.ruler.before("escape", "nbchat_math", inlineRule);
@@ -22,39 +21,44 @@ export function math(md: MarkdownIt): void {
 }
 
 function inlineRule(state: StateInline, silent: boolean): boolean {
-  if (state.src.charCodeAt(state.pos) !== 0x24) return false;
-  INLINE.lastIndex = state.pos;
-  const found = INLINE.exec(state.src)?.[0];
-  if (!found || state.pos + found.length > state.posMax) return false;
-  if (!silent) state.push("nbchat_math", "span", 0).content = found;
+  const { src, pos, posMax } = state;
+  if (src[pos] !== "$" && src[pos] !== "\\") return false;
+  const found = formulaAt(src.slice(pos, Math.min(posMax, pos + LONGEST_INLINE)), src.charAt(pos - 1));
+  if (!found) return false;
+  if (!silent) state.push("nbchat_math", "span", 0).content = src.slice(pos, pos + found.length);
   state.pos += found.length;
   return true;
 }
 
 function blockRule(state: StateBlock, startLine: number, endLine: number, silent: boolean): boolean {
-  const indent = state.sCount[startLine] ?? 0;
-  if (indent - state.blkIndent >= 4) return false;
+  if ((state.sCount[startLine] ?? 0) - state.blkIndent >= 4) return false;
   const first = textOf(state, startLine);
-  if (!first.startsWith("$$") || first.startsWith("$$$")) return false;
-  const restOfFirst = first.slice(2).trimEnd();
-  // `$$x$$ and more` is a sentence that begins with a formula.
-  if (restOfFirst.includes("$$") && !restOfFirst.endsWith("$$")) return false;
-  if (silent) return true;
+  const opening = openingOf(first);
+  if (!opening) return false;
   let next = startLine + 1;
-  if (!restOfFirst.endsWith("$$") || restOfFirst === "") {
-    while (next < endLine && !state.isEmpty(next) && (state.sCount[next] ?? 0) >= state.blkIndent) {
-      const closes = textOf(state, next).trimEnd().endsWith("$$");
-      next += 1;
-      if (closes) break;
+  let closed = first.includes(opening.closing, opening.length);
+  if (closed) {
+    // `$$x$$ and more` is a sentence that begins with a formula.
+    if (formulaAt(first)?.length !== first.length) return false;
+  } else {
+    if (!opening.sure) return false;
+    for (; next < endLine && !closed && goesOn(state, next); next += 1) {
+      closed = textOf(state, next).endsWith(opening.closing);
     }
   }
+  if (silent) return true;
   const token = state.push("nbchat_math_block", "p", 0);
   token.map = [startLine, next];
+  token.meta = { closed };
   token.content = state.getLines(startLine, next, state.blkIndent, false).trim();
   state.line = next;
   return true;
 }
 
+function goesOn(state: StateBlock, line: number): boolean {
+  return !state.isEmpty(line) && (state.sCount[line] ?? 0) >= state.blkIndent;
+}
+
 function textOf(state: StateBlock, line: number): string {
-  return state.src.slice((state.bMarks[line] ?? 0) + (state.tShift[line] ?? 0), state.eMarks[line]);
+  return state.src.slice((state.bMarks[line] ?? 0) + (state.tShift[line] ?? 0), state.eMarks[line]).trimEnd();
 }

@@ -6,7 +6,8 @@ import { MarkdownStream } from "../markdown/stream.ts";
 import type { Actions } from "./actions.ts";
 import { CallCards } from "./calls.ts";
 import { addCodeBars } from "./code.ts";
-import { copy, h, icon, iconButton } from "./element.ts";
+import { copy, findAll, h, icon, iconButton } from "./element.ts";
+import type { Formulas } from "./formulas.ts";
 import type { Message, Meter, Turn } from "./protocol.ts";
 import { branchWalk } from "./question.ts";
 
@@ -29,12 +30,14 @@ class Choice {
   });
   readonly #reasoning = new Reasoning();
   readonly #actions: Actions;
+  readonly #formulas: Formulas;
   #stream: MarkdownStream | null = null;
   #thought = 0;
   #whole: string | null = null;
 
-  constructor(actions: Actions, head: HTMLElement | null, foot: HTMLElement | null) {
+  constructor(actions: Actions, formulas: Formulas, head: HTMLElement | null, foot: HTMLElement | null) {
     this.#actions = actions;
+    this.#formulas = formulas;
     this.element = h("section", { class: "nbp-choice" }, head, this.#reasoning.element, this.#text, foot);
   }
 
@@ -92,8 +95,11 @@ class Choice {
   /** Block by block while it streams: done to a long answer at once, it would hold up the page. */
   #dress(blocks: Element): void {
     addCodeBars(blocks, this.#actions);
+    this.#formulas.add(blocks);
     for (const box of blocks.querySelectorAll("input"))
       box.setAttribute("aria-label", box.checked ? "done" : "to do");
+    // Their marks and their columns are on the side where their own text begins.
+    for (const block of findAll(blocks, "blockquote, ol, table, ul")) block.setAttribute("dir", "auto");
   }
 
   #think(reasoning: string): void {
@@ -106,14 +112,16 @@ class Choice {
 export class AnswerView {
   readonly element = h("article", { class: "nbp-answer nbchat-answer", "aria-label": "Answer" });
   readonly #actions: Actions;
+  readonly #formulas: Formulas;
   readonly #body = h("div", { class: "nbp-choices nbchat-body" });
   readonly #calls: CallCards;
   readonly #foot = h("div", { class: "nbp-foot" });
   #choices: Choice[] = [];
   #shape = "";
 
-  constructor(actions: Actions) {
+  constructor(actions: Actions, formulas: Formulas) {
     this.#actions = actions;
+    this.#formulas = formulas;
     this.#calls = new CallCards(actions);
     this.element.append(this.#body, this.#calls.element, this.#foot);
   }
@@ -176,9 +184,9 @@ export class AnswerView {
     const before = this.#choices;
     this.#choices = ids.map((id, at) => {
       if (ids.length === 1 && before.length === 1 && before[0]) return before[0];
-      if (ids.length === 1) return new Choice(this.#actions, null, null);
+      if (ids.length === 1) return new Choice(this.#actions, this.#formulas, null, null);
       const title = h("strong", { class: "nbp-choice-head" }, `Choice ${at + 1} of ${ids.length}`);
-      return new Choice(this.#actions, title, id === null ? null : this.#goOn(id));
+      return new Choice(this.#actions, this.#formulas, title, id === null ? null : this.#goOn(id));
     });
     this.#body.classList.toggle("nbp-several", ids.length > 1);
     const texts = before.map((choice) => choice.text);

@@ -1,7 +1,7 @@
 /** What can be done with a block of code in an answer: its language named, copy, insert as a cell, download. */
 
 import type { Actions } from "./actions.ts";
-import { copy, h, iconButton } from "./element.ts";
+import { copy, findAll, h, iconButton } from "./element.ts";
 
 const ENDINGS: Record<string, string> = {
   bash: "sh",
@@ -27,11 +27,10 @@ const CELLS = new Set(["", "python", "py", "ipython", "ipython3", "python3"]);
 
 /** Gives every finished block of code in `root`, or `root` if it is one, its bar. */
 export function addCodeBars(root: Element, actions: Actions): void {
-  const within = root.querySelectorAll("pre");
-  for (const pre of root instanceof HTMLPreElement ? [root, ...within] : within) {
+  for (const pre of findAll(root, "pre")) {
     const code = pre.querySelector(":scope > code");
     if (!code || pre.querySelector(".nbp-code-bar")) continue;
-    pre.tabIndex = 0;
+    pre.setAttribute("tabindex", "0");
     pre.prepend(codeBar(code, actions));
   }
 }

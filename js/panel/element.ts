@@ -20,6 +20,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** What matches in `root`, itself included. */
+export function findAll(root: Element, selector: string): Element[] {
+  return [...(root.matches(selector) ? [root] : []), ...root.querySelectorAll(selector)];
+}
+
 /** Lucide-like strokes, drawn for this panel: one path each on a grid of 24. */
 const ICONS = {
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",

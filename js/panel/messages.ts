@@ -11,6 +11,7 @@ import type { Actions } from "./actions.ts";
 import { AnswerView } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import { h, icon } from "./element.ts";
+import { Formulas, spokenText } from "./formulas.ts";
 import { OtherView, QuestionView } from "./question.ts";
 import type { Change, Item } from "./transcript.ts";
 
@@ -37,6 +38,7 @@ export class MessagesView {
   readonly #connection: Connection;
   readonly #actions: Actions;
   readonly #draw: () => void;
+  readonly #formulas: Formulas;
   readonly #views = new Map<string, { view: View; item: Item }>();
   #from: number;
   /** Where the window ends; null follows the end. */
@@ -67,6 +69,7 @@ export class MessagesView {
     );
     this.element.append(this.#scroller, this.#more);
     this.#draw = oncePerFrame(() => this.#drawNow(), signal);
+    this.#formulas = new Formulas(() => connection.request("maths", {}), this.#draw);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
     loadImagesOnDemand(this.#list, signal);
     const sizes = new ResizeObserver(() => this.#stuck && this.#scrollToEnd());
@@ -100,6 +103,7 @@ export class MessagesView {
     const below = this.#stale ? this.#reconcile() : false;
     this.#stale = false;
     for (const { view } of this.#views.values()) if (view instanceof AnswerView) view.flush();
+    if (this.#formulas.due) this.#keepPlace(() => this.#formulas.set());
     if (this.#stuck) this.#scrollToEnd();
     else if (below || this.#running.size > 0) this.#more.hidden = this.#isNearEnd();
     this.#speak();
@@ -139,7 +143,7 @@ export class MessagesView {
       (kind === "user" || kind === "question"
         ? new QuestionView(this.#actions)
         : kind === "assistant" || kind === "answer"
-          ? new AnswerView(this.#actions)
+          ? new AnswerView(this.#actions, this.#formulas)
           : new OtherView());
     if (item.kind === "message") {
       const settled = known?.item.kind === "message" ? known.item.message : null;
@@ -181,6 +185,7 @@ export class MessagesView {
     this.#keepPlace(() => {
       this.#from = from;
       if ((this.#to ?? transcript.total) - from > MOST) this.#to = from + MOST;
+      this.#reconcile();
     });
   }
 
@@ -190,18 +195,30 @@ export class MessagesView {
       const to = (this.#to ?? transcript.total) + MORE;
       this.#to = to >= transcript.total ? null : to;
       this.#from = Math.max(this.#from, Math.min(to, transcript.total) - MOST);
+      this.#reconcile();
     });
   }
 
-  /** Changes the window while what the reader looks at stays where it is. */
+  /** Changes something while what the reader looks at stays where it is. */
   #keepPlace(change: () => void): void {
-    const top = this.#scroller.getBoundingClientRect().top;
-    const seen = [...this.#list.children].find((element) => element.getBoundingClientRect().bottom > top);
+    const seen = this.#seen();
     const before = seen?.getBoundingClientRect().top ?? 0;
     change();
-    this.#reconcile();
     if (seen?.isConnected) this.#scroller.scrollTop += seen.getBoundingClientRect().top - before;
     this.#lastTop = this.#scroller.scrollTop;
+  }
+
+  /** What begins at the top of what is in sight; of what reaches over that edge, the part that does. */
+  #seen(): Element | undefined {
+    const { top } = this.#scroller.getBoundingClientRect();
+    let seen: Element | undefined;
+    let inside: Element | undefined = this.#list;
+    while (inside) {
+      inside = [...inside.children].find((element) => element.getBoundingClientRect().bottom > top);
+      seen = inside ?? seen;
+      if (inside && inside.getBoundingClientRect().top >= top) break;
+    }
+    return seen;
   }
 
   #scrollToEnd(): void {
@@ -228,7 +245,8 @@ export class MessagesView {
     const said: string[] = [];
     for (const key of this.#running) {
       if (now.has(key)) continue;
-      const text = this.#views.get(key)?.view.element.querySelector(".nbchat-choice")?.textContent ?? "";
+      const choice = this.#views.get(key)?.view.element.querySelector(".nbchat-choice");
+      const text = choice ? spokenText(choice) : "";
       said.push(text ? `Answer: ${text.slice(0, 1000)}` : "The answer ended.");
     }
     for (const turn of transcript.turns)

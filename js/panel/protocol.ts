@@ -157,4 +157,5 @@ export interface Requests {
   complete: [{ text: string }, string[]];
   models: [Record<string, never>, string[]];
   snapshot: [Record<string, never>, null];
+  maths: [Record<string, never>, string];
 }

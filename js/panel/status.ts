@@ -35,7 +35,7 @@ export class StatusView {
     this.element.dataset.state = gone ? "gone" : state;
     this.#state.textContent = gone ? "The kernel is gone" : WORDS[state] + more;
     const { endpoint, model, prompt, completion, cost } = settings.about;
-    this.#who.textContent = [model, endpoint].filter(Boolean).join(" at ");
+    this.#who.textContent = [model, endpoint].filter(Boolean).join(" · ");
     this.#who.title = this.#who.textContent;
     const tokens = prompt + completion;
     this.#spent.textContent =

@@ -5,6 +5,8 @@ test.each([
   ["**bo", "**bo**"],
   ["`co", "`co`"],
   ["[text](https://exa", "text"],
+  ["as \\(x_1 + *y", "as \\(x_1 + *y\\)"],
+  ["as \\[ x_1", "as \\[ x_1\\]"],
 ])("what is open is closed: %j", (tail, healed) => {
   expect(heal(tail)).toBe(healed);
 });
@@ -19,9 +21,14 @@ test.each([
   expect(heal(tail)).toBe(shown);
 });
 
-test.each(["| a | b |\n|---|---|\n| 1", "text\n3 apples", "a < b and <tag", "20~25 and $5", "- > 25"])(
-  "what is plain stays as it is: %j",
-  (tail) => {
-    expect(heal(tail)).toBe(tail);
-  },
-);
+test.each([
+  "| a | b |\n|---|---|\n| 1",
+  "text\n3 apples",
+  "a < b and <tag",
+  "20~25 and $5",
+  "- > 25",
+  "\\[a longer note",
+  "\\(",
+])("what is plain stays as it is: %j", (tail) => {
+  expect(heal(tail)).toBe(tail);
+});

@@ -110,6 +110,28 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
+test("an answer with a formula asks for the code that sets it; where there is none it stands as typed", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  const { find, asked, answer, model } = start({ total: 1, messages: [{ ...ANSWER, text: "Costs $5." }] });
+  expect(asked("maths")).toEqual([]);
+  const messages = [{ ...ANSWER, text: "As $x_1$." }];
+  model.receive({ type: "path", seq: 1, keep: 0, from: 0, total: 1, messages });
+  frame();
+  expect(asked("maths").length).toBe(1);
+  await answer("maths", { refused: "The kernel is gone." });
+  frame();
+  expect(warn).toHaveBeenCalledOnce();
+  expect(find(".nbp-answer .nbchat-math").innerHTML).toBe("$x_1$");
+  warn.mockRestore();
+});
+
+test("the status names the model and who runs it", () => {
+  const { find, model } = start({ about: { ...ABOUT, model: "local", endpoint: "the embedded model" } });
+  expect(find(".nbp-who").textContent).toBe("local · the embedded model");
+  model.set("about", { ...ABOUT, model: null, endpoint: "https://example.com" });
+  expect(find(".nbp-who").textContent).toBe("https://example.com");
+});
+
 describe("messages", () => {
   test("a turn streams as Markdown, and its nodes stay when it settles", () => {
     const { model, find, el } = start();
@@ -422,7 +444,7 @@ describe("its life", () => {
 
   test("what is spoken is out of sight also where no style sheet of ours reaches", async () => {
     const { model } = start({ turns: [{ ...TURN, state: "streaming" }] });
-    model.receive({ type: "path", seq: 1, keep: 0, from: 0, total: 2, messages: [QUESTION, ANSWER] });
+    model.receive({ type: "path", seq: 1, keep: 0, from: 0, total: 2, messages: [QUESTION, ANSWER], turns: [] });
     await vi.advanceTimersByTimeAsync(1000);
     const spoken = document.querySelector<HTMLElement>("body > [role=status]");
     expect(spoken?.textContent).toContain("Answer: ");

@@ -71,6 +71,23 @@ describe.each(documents)("%s", (name, source) => {
   });
 });
 
+test("a block is sealed as soon as nothing can be part of it any more, not only when the next one has begun", () => {
+  const dressed: string[] = [];
+  const stream = new MarkdownStream(document.createElement("div"), null, (block) =>
+    dressed.push(block.textContent ?? ""),
+  );
+  const feed = (text: string) => {
+    stream.append(text);
+    stream.flush();
+    return dressed.splice(0);
+  };
+  expect(feed("A paragraph\nof two lines.\n")).toEqual([]);
+  expect(feed("\n")).toEqual(["A paragraph\nof two lines."]);
+  expect(feed("$$\nx_1\n$$")).toEqual([]);
+  expect(feed("\n")).toEqual(["$$\nx_1\n$$"]);
+  expect(feed("- a list\n\n")).toEqual([]);
+});
+
 describe("the end", () => {
   const early = "An [image][x] in a paragraph.\n\n".repeat(100);
 

@@ -61,6 +61,7 @@ from nbchat.wire.media import media_parts
 __all__ = ["STARTERS", "Panel", "panel", "stop"]
 
 _STATIC = Path(__file__).parent / "static"
+_MATHS = _STATIC / "maths.js"
 # Seconds between two messages of text: as often as an eye tells apart (baseline.md: a twentieth of the messages that
 # Jupyter's server lets through, and 0.38 MB for 4,000 tokens).
 _FRAME = 1 / 30
@@ -465,6 +466,9 @@ class Panel(anywidget.AnyWidget):
             case ask.Snapshot():
                 with self._lock:
                     self.send({"type": "snapshot", **self._snapshot()})
+            case ask.Maths():
+                # Asked for once a page, by those that show formulas: it would double what each panel sends.
+                return _MATHS.read_text("utf-8")
         return None
 
     def stop(self, turn: str | None = None) -> None:

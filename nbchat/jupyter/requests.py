@@ -24,6 +24,7 @@ __all__ = [
     "Edit",
     "Go",
     "Markdown",
+    "Maths",
     "Models",
     "Preview",
     "Regenerate",
@@ -163,9 +164,13 @@ class Snapshot(_Request):
     """Give everything as it stands."""
 
 
+class Maths(_Request):
+    """Give the code that sets formulas in type."""
+
+
 Request = (
     Ask | Edit | Regenerate | Retry | Dismiss | Stop | Attend | Approve | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
-    | Preview | Complete | Models | Snapshot
+    | Preview | Complete | Models | Snapshot | Maths
 )  # fmt: skip
 
 

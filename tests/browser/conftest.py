@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from labs import PATIENCE, Notebook, jupyter
+from panels import panel_of
 from playwright.sync_api import Page, expect
 from scripted import ScriptedServer
 
@@ -62,6 +63,19 @@ def open_notebook(open_cells: Any, server: ScriptedServer) -> Any:
         return notebook
 
     return open_it
+
+
+@pytest.fixture
+def opened(open_notebook: Any, page: Page) -> Any:
+    """A function that opens a notebook whose second cell shows a panel on a session with the scripted server."""
+
+    def open_panel(*cells: str, app: str = "lab", before: str = "") -> Notebook:
+        notebook = open_notebook("panel = chat.panel(); panel", *cells, app=app, before=f"import time\n{before}")
+        notebook.run(1)
+        expect(panel_of(page)).to_be_visible()
+        return notebook
+
+    return open_panel
 
 
 @pytest.hookimpl(trylast=True)

@@ -5,6 +5,18 @@ from __future__ import annotations
 from labs import Notebook
 from playwright.sync_api import Locator, Page, expect
 
+# A session with a past, without asking anybody.
+GROW = """
+from nbchat.session.conversation import Node
+def grow(texts, **more):
+    parent = None
+    for i, text in enumerate(texts):
+        message = {'role': 'assistant' if i % 2 else 'user', 'content': text}
+        chat._conversation.add(Node(str(i), parent, message, f't{i // 2}', **more))
+        parent = str(i)
+    chat._conversation.head = parent
+"""
+
 
 def panel_of(page: Page, index: int = 0) -> Locator:
     return page.locator(".nbp").nth(index)

@@ -9,40 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from labs import Notebook
-from panels import ask, panel_of, press, ready, value
+from panels import GROW, ask, panel_of, press, ready, value
 from playwright.sync_api import Page, expect
 from scripted import ScriptedServer, chunk, words
 from test_cell import ATTACK
 
-PANEL = "panel = chat.panel(); panel"
 ROOT = Path(__file__).parent.parent.parent
 GROUPS = json.loads((ROOT / "tests" / "security" / "xss.json").read_text(encoding="utf-8"))["vectors"]
 VECTORS = [vector for group in GROUPS.values() for vector in group]
-# A session with a past, without asking anybody.
-GROW = """
-from nbchat.session.conversation import Node
-def grow(texts, **more):
-    parent = None
-    for i, text in enumerate(texts):
-        message = {'role': 'assistant' if i % 2 else 'user', 'content': text}
-        chat._conversation.add(Node(str(i), parent, message, f't{i // 2}', **more))
-        parent = str(i)
-    chat._conversation.head = parent
-"""
-
-
-@pytest.fixture
-def opened(open_notebook: Any, page: Page) -> Any:
-    """A function that opens a notebook whose second cell shows a panel on a session with the scripted server."""
-
-    def open_panel(*cells: str, app: str = "lab", before: str = "") -> Notebook:
-        notebook = open_notebook(PANEL, *cells, app=app, before=f"import time\n{before}")
-        notebook.run(1)
-        expect(panel_of(page)).to_be_visible()
-        return notebook
-
-    return open_panel
 
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
@@ -489,9 +463,10 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
         )
         assert bad.count() == 0, bad.first.evaluate("(e) => e.outerHTML")
         found = panel.evaluate(
-            """(root) => [...root.querySelectorAll('*')].flatMap((e) => [...e.attributes].map((a) => [e.tagName, a.name, a.value]))
-                .filter(([tag, name, value]) => name.startsWith('on') || name === 'style' && tag !== 'TEXTAREA' && tag !== 'INPUT'
-                    || ['href', 'src', 'action', 'formaction', 'xlink:href'].includes(name) && !/^(https?:|mailto:)/i.test(value))"""
+            """(root) => [...root.querySelectorAll('*')].flatMap((e) => [...e.attributes].map((a) => [e, a.name, a.value]))
+                .filter(([e, name, value]) => name.startsWith('on') || name === 'style' && !e.closest('textarea, input, math')
+                    || ['href', 'src', 'action', 'formaction', 'xlink:href'].includes(name) && !/^(https?:|mailto:)/i.test(value))
+                .map(([e, name, value]) => [e.tagName, name, value])"""
         )
         assert found == []
 
@@ -518,35 +493,3 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
     harmless()
     assert page.evaluate("() => window.pwned") is None
     assert (away, dialogs) == ([], [])
-
-
-@pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
-def test_axe_finds_nothing(opened: Any, server: ScriptedServer, page: Page, theme: str):
-    """axe-core finds no violation in a panel that shows everything it has, in each theme."""
-    notebook = opened("chat.parameters.update({'stop': ['6.'], 'temperature': 0.2})")
-    page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
-    )
-    panel = panel_of(page)
-    server.stream(
-        chunk(reasoning_content="Hm."),
-        chunk(
-            "# Title\n\n- [x] done\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx = 1\n```\n\n![p](http://evil.example/p.png)"
-        ),
-        chunk(finish="length"),
-    )
-    ask(panel, "everything")
-    ready(panel)
-    expect(panel.locator(".nbp-code-language")).to_be_visible()
-    notebook.run(2)
-    server.error(400, {"error": {"message": "no", "type": "x", "code": "x"}})
-    ask(panel, "an error")
-    expect(panel.locator(".nbp-error")).to_be_visible()
-    page.add_script_tag(path=ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js")
-    for button in ("Controls", "Show the next request"):
-        press(panel, button)
-        page.wait_for_timeout(400)  # colours change over a tenth of a second
-        found = page.evaluate(
-            """async () => (await axe.run('.nbp')).violations.map((v) => [v.id, ...v.nodes.map((n) => `${n.html} ${n.failureSummary}`)])"""
-        )
-        assert found == []
