@@ -444,7 +444,15 @@ describe("its life", () => {
 
   test("what is spoken is out of sight also where no style sheet of ours reaches", async () => {
     const { model } = start({ turns: [{ ...TURN, state: "streaming" }] });
-    model.receive({ type: "path", seq: 1, keep: 0, from: 0, total: 2, messages: [QUESTION, ANSWER], turns: [] });
+    model.receive({
+      type: "path",
+      seq: 1,
+      keep: 0,
+      from: 0,
+      total: 2,
+      messages: [QUESTION, ANSWER],
+      turns: [],
+    });
     await vi.advanceTimersByTimeAsync(1000);
     const spoken = document.querySelector<HTMLElement>("body > [role=status]");
     expect(spoken?.textContent).toContain("Answer: ");
