@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nbchat.jupyter.controls import controls as controls
     from nbchat.jupyter.panel import panel as panel
     from nbchat.jupyter.sweep import sweep as sweep
+    from nbchat.remote.mcp import mcp as mcp
     from nbchat.session.completion import Completion as Completion
     from nbchat.session.parameters import Parameters as Parameters
     from nbchat.session.registry import get_session as get_session
@@ -50,6 +51,7 @@ _HOMES = {
     "Turn": "nbchat.session.turn",
     "controls": "nbchat.jupyter.controls",
     "get_session": "nbchat.session.registry",
+    "mcp": "nbchat.remote.mcp",
     "panel": "nbchat.jupyter.panel",
     "sweep": "nbchat.jupyter.sweep",
     "tool": "nbchat.tools.tool",

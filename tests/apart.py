@@ -34,11 +34,11 @@ def start(code: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
     )
 
 
-def run(code: str, *arguments: str, **more: str) -> tuple[str, str, int]:
+def run(code: str, *arguments: str, patience: float = PATIENCE, **more: str) -> tuple[str, str, int]:
     """Run Python on this code: what it printed to stdout and stderr, and its exit status."""
     process = start(code, *arguments, **more)
     try:
-        stdout, stderr = process.communicate(timeout=PATIENCE)
+        stdout, stderr = process.communicate(timeout=patience)
     finally:
         process.kill()
     return stdout, stderr, process.returncode

@@ -14,7 +14,7 @@ import pytest
 from scripted import ScriptedServer
 
 from nbchat.client.client import Client
-from nbchat.client.secret import QuietURL
+from nbchat.client.secret import QuietURL, Secrets
 from nbchat.errors import ConfigurationError, NbchatError
 
 KEY = "gateway-secret-7"
@@ -87,3 +87,10 @@ def test_what_is_no_address_is_said_without_it():
     with pytest.raises(ConfigurationError, match="'http://a b/v1'") as raised:
         Client(f"http://a b/v1?key={KEY}")
     assert KEY not in str(raised.value)
+
+
+def test_named_values_are_taken_out_of_a_text():
+    """What may be a key is taken out wherever it stands; what is too short for one is a word like any other."""
+    values = Secrets({"KEY": f" {KEY}\n", "DEBUG": "1", "EMPTY": ""})
+    assert values.censor(f"1 key: {KEY}, {KEY}") == "1 key: …, …"
+    assert repr(values) == "Secrets(KEY, DEBUG, EMPTY)"

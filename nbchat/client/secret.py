@@ -9,7 +9,10 @@ import httpx
 
 from nbchat.errors import ConfigurationError
 
-__all__ = ["QuietURL", "Secret", "SecretHeaders"]
+__all__ = ["QuietURL", "Secret", "SecretHeaders", "Secrets"]
+
+# What is shorter is no key, and a word of many a text: "1", "yes".
+_SHORTEST = 4
 
 
 class Secret:
@@ -52,26 +55,20 @@ class Secret:
         raise TypeError("a key is not pickled")
 
 
-class SecretHeaders(Mapping[str, str]):
-    """Extra headers whose values never show, since gateways carry keys in headers of their own."""
+class Secrets(Mapping[str, str]):
+    """Named values that never show, some of which are keys."""
 
     __slots__ = ("_values",)
 
-    def __init__(self, headers: Mapping[str, Any] | None = None) -> None:
-        self._values = {str(name): Secret(str(value)) for name, value in (headers or {}).items()}
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._values = {str(name): Secret(str(value)) for name, value in (values or {}).items()}
 
-    def checked(self) -> SecretHeaders:
-        """Return the headers, if they can be sent.
-
-        Raises:
-            ConfigurationError: A name or a value can't stand in a header.
-        """
-        for name, value in self._values.items():
-            if not name.isascii() or not name.replace("-", "_").isidentifier():
-                raise ConfigurationError(f"{name!r} is not the name of a header.")
-            if not value.sendable:
-                raise ConfigurationError(f"The header {name} can't be sent: its value is not one line of plain text.")
-        return self
+    def censor(self, text: str) -> str:
+        """Return *text* with all of the values taken out that may be keys."""
+        for value in self._values.values():
+            if len(value.reveal()) >= _SHORTEST:
+                text = value.censor(text)
+        return text
 
     def __getitem__(self, name: str) -> str:
         return self._values[name].reveal()
@@ -86,7 +83,26 @@ class SecretHeaders(Mapping[str, str]):
         return hash(frozenset(self._values.items()))
 
     def __repr__(self) -> str:
-        return f"SecretHeaders({', '.join(self._values)})"
+        return f"{type(self).__name__}({', '.join(self._values)})"
+
+
+class SecretHeaders(Secrets):
+    """Extra headers whose values never show, since gateways carry keys in headers of their own."""
+
+    __slots__ = ()
+
+    def checked(self) -> SecretHeaders:
+        """Return the headers, if they can be sent.
+
+        Raises:
+            ConfigurationError: A name or a value can't stand in a header.
+        """
+        for name, value in self._values.items():
+            if not name.isascii() or not name.replace("-", "_").isidentifier():
+                raise ConfigurationError(f"{name!r} is not the name of a header.")
+            if not value.sendable:
+                raise ConfigurationError(f"The header {name} can't be sent: its value is not one line of plain text.")
+        return self
 
 
 class QuietURL(httpx.URL):

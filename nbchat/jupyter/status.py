@@ -9,7 +9,7 @@ from nbchat.client import portal
 from nbchat.client.endpoint import Endpoint
 from nbchat.errors import NbchatError
 from nbchat.session.session import Session
-from nbchat.tools.tool import by_name
+from nbchat.session.sources import sorted_out
 
 __all__ = ["left_out_line", "model_lines", "status_bundle", "usage_line"]
 
@@ -58,11 +58,12 @@ def _context(session: Session) -> str:
 def _tools(session: Session) -> str:
     """Return what the model may call, and before which of it a person is asked."""
     try:
-        tools = by_name(session.tools).values()
+        tools, sources = sorted_out(session.tools)
     except NbchatError as problem:
         return str(problem)
     first = " (asks first)"
-    return ", ".join(tool.name + first * bool(tool.approve or session.approve is True) for tool in tools)
+    own = [tool.name + first * bool(tool.approve or session.approve is True) for tool in tools.values()]
+    return ", ".join([*own, *(f"those of {source.label}" for source in sources)])
 
 
 def left_out_line(session: Session) -> str:

@@ -44,6 +44,7 @@ from nbchat.session.growth import Growth
 from nbchat.session.prompt import configured_limits
 from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
+from nbchat.session.sources import all_tools
 from nbchat.session.toolbox import ASKS_FOR_TOOLS, Approve, Toolbox, ToolRun
 from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
@@ -141,9 +142,9 @@ class Runner:
             with self._lock:
                 growth = Growth(turn, self._conversation, self._parent_of(turn.asked))
                 system = turn.asked.system or self._host.system
+            toolbox = await self._toolbox(turn, endpoint)
             turn.started(endpoint)
             self._events.emit(TurnStarted(turn))
-            toolbox = self._toolbox(turn, endpoint)
             after: list[dict[str, Any]] = []
             while True:
                 with self._lock:
@@ -175,9 +176,15 @@ class Runner:
             turn.end("failed", _internal(error))
         self._settle(turn, growth)
 
-    def _toolbox(self, turn: Turn, endpoint: Endpoint) -> Toolbox:
+    async def _toolbox(self, turn: Turn, endpoint: Endpoint) -> Toolbox:
+        away = [source.label for source in turn.asked.sources if not source.connected]
+        if away:
+            self._notice(turn, f"waiting for the MCP server {', '.join(away)}")
+        tools = await all_tools(turn.asked.tools, turn.asked.sources)
+        if away:
+            self._notice(turn, "")
         return Toolbox(
-            turn.asked.tools,
+            tools,
             approve=self._host.approve,
             attended=lambda: self._host.attended or turn.attended,
             told=lambda run: self._events.emit(ToolChanged(turn, run)),
@@ -190,12 +197,7 @@ class Runner:
         """Call the tools that the model's last answer asks for; whether it is to be asked again, with their results."""
         answer = turn.fresh
         # A call that was cut off is kept for show, and so is one that nobody offered.
-        if (
-            answer is None
-            or not turn.asked.tools
-            or answer.finish_reason not in ASKS_FOR_TOOLS
-            or not answer.tool_calls
-        ):
+        if answer is None or toolbox.empty or answer.finish_reason not in ASKS_FOR_TOOLS or not answer.tool_calls:
             return False
         runs = [ToolRun(asked) for asked in answer.tool_calls]
         with self._lock:

@@ -31,11 +31,12 @@ from nbchat.session.prompt import Prompt, attached_as_configured, question_of
 from nbchat.session.replay import Receiver, seen_after
 from nbchat.session.request import Request, first_cut
 from nbchat.session.run import Runner, receiver_of
+from nbchat.session.sources import ToolSource, sorted_out
 from nbchat.session.toolbox import Approve, Toolbox, calling_session
 from nbchat.session.turn import Asked, Turn
 from nbchat.tools.results import report
 from nbchat.tools.structured import format_of
-from nbchat.tools.tool import as_tool, by_name, tool
+from nbchat.tools.tool import as_tool, tool
 from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import Usage, total
 
@@ -57,7 +58,8 @@ class Session:
         name: The name it goes by in ``%chat use NAME``.
         context: What happens when the conversation no longer fits the model: ``"error"`` has the turn fail,
             ``"trim"`` leaves the oldest turns out of the request; ``None`` for the configured one, else ``"error"``.
-        tools: The tools that the model may call: functions, or dicts in the API's own form (see :attr:`tools`).
+        tools: The tools that the model may call: functions, servers of tools (:func:`nbchat.mcp`), or dicts in the API's own
+            form (see :attr:`tools`).
         approve: Whether a person is asked before a tool is called: always, never, or a function that is given the tool's
             name and the arguments and says so. Tools may ask for it themselves, with ``@tool(approve=True)``.
         tool_rounds: How many rounds of calls a turn may have; then the model is asked to answer without tools.
@@ -95,7 +97,7 @@ class Session:
         self._system = configured.system if system is None else system
         self._context = checked_context(configured.context if context is None else context)
         self.tools = list(tools)
-        by_name(self.tools)  # one that can't be a tool is said now
+        sorted_out(self.tools)  # one that can't be a tool is said now
         self.approve = approve
         self.tool_rounds = tool_rounds
         self._attendance = Attendance()
@@ -196,8 +198,8 @@ class Session:
             overrides = {**overrides, "response_format": form.to_dict()}
         parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides)}
         fields = {name: value for name, value in parameters.items() if value is not None}
-        offered = by_name(self.tools if tools is None else tools)
-        return Asked(question, fields, tools=offered, form=form, context=self._context)
+        offered, sources = sorted_out(self.tools if tools is None else tools)
+        return Asked(question, fields, tools=offered, form=form, context=self._context, sources=sources)
 
     def request(
         self, prompt: Prompt = "", *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
@@ -211,7 +213,8 @@ class Session:
             **overrides: As for :meth:`send`.
 
         Returns:
-            The body. The model is missing in it where only the server knows which it is.
+            The body. The model is missing in it where only the server knows which it is, and so are the tools of MCP
+            servers, which are asked for theirs when a turn begins.
 
         Raises:
             ConfigurationError: Something in it can't be sent.
@@ -292,7 +295,8 @@ class Session:
         marked = tool(function, **settings)
         # A cell that is run again makes its function anew: the new one takes the old one's place.
         name = as_tool(marked).name
-        self.tools = [*(other for other in self.tools if as_tool(other).name != name), marked]
+        others = [other for other in self.tools if isinstance(other, ToolSource) or as_tool(other).name != name]
+        self.tools = [*others, marked]
         return marked
 
     def submit(self, tool_call_id: str, result: Any) -> Turn | None:

@@ -125,6 +125,11 @@ class Toolbox:
         self._to_parts = to_parts
         self._censor = censor
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is none."""
+        return not self._tools
+
     def offer(self, fields: Mapping[str, Any], rounds: int, most: int) -> dict[str, Any]:
         """Return what a turn's request says of tools, after so many rounds of calls.
 

@@ -19,6 +19,7 @@ from nbchat.session.completion import Completion
 from nbchat.session.context import Context, LeftOut
 from nbchat.session.conversation import new_id
 from nbchat.session.keyboard import at_keyboard, wait_asking
+from nbchat.session.sources import ToolSource
 from nbchat.session.toolbox import ToolRun
 from nbchat.tools.structured import Format, PartialAnswer
 from nbchat.tools.tool import Tool
@@ -42,6 +43,7 @@ class Asked:
         tools: The tools that the model may call, by their names.
         form: The form that the answer is to have.
         context: What to do where the conversation does not fit: fail, or leave the oldest turns out.
+        sources: Servers whose tools it may call, too.
     """
 
     question: Mapping[str, Any] | None
@@ -53,6 +55,7 @@ class Asked:
     tools: Mapping[str, Tool] = field(default_factory=dict)
     form: Format | None = None
     context: Context = "error"
+    sources: Sequence[ToolSource] = ()
 
 
 class Step(NamedTuple):
