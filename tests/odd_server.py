@@ -40,6 +40,8 @@ def given(method: str, params: dict[str, Any]) -> Any:
         return {"content": [{"type": "text", "text": json.dumps([dict(os.environ), str(Path.cwd())])}]}
     if method == "tools/call" and WHAT == "stays":
         return {"content": [{"type": "text", "text": f"{os.getpid()} {other.pid}"}]}
+    if method == "tools/call" and WHAT == "dies" and params["name"] == "add":
+        os._exit(3)
     if method == "tools/call" and WHAT == "stuck" and params["name"] == "add":
         time.sleep(1000)
     if method == "tools/call" and WHAT != "refuses":

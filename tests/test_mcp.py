@@ -472,10 +472,15 @@ server.close()
 
 @posix
 def test_a_server_ends_with_its_session(server: ScriptedServer):
-    """When nothing refers to a session and its server any more, the server's process ends."""
-    chat = Session("m", base_url=server.url, tools=[odd("ok")])
-    ask(chat, server, ("add", {})).result(PATIENCE)
-    pid = int(results(server)[0].split()[-1])
+    """When nothing refers to a session and its server any more, the server's process ends, whichever call had started it."""
+    chat = Session("m", base_url=server.url, tools=[odd("dies")])
+    for name in ("add", "files_read"):
+        call = {"index": 0, "id": name, "type": "function", "function": {"name": name, "arguments": "{}"}}
+        server.stream(chunk(tool_calls=[call]), chunk(finish="tool_calls"))
+    ask(chat, server).result(PATIENCE)
+    died, started_anew = results(server)
+    assert died.endswith("has ended.")
+    pid = int(started_anew.split()[-1])
     assert alive(pid)
     del chat
     until(lambda: gc.collect() is not None and not alive(pid))

@@ -27,6 +27,15 @@ def client_made_in_every_way() -> None:
     Client(timeout="30")  # type: ignore[arg-type]
 
 
+def servers_of_tools() -> None:
+    server = nbchat.mcp(
+        ["python", "-m", "mcp_server_time"], env={"KEY": "…"}, approve=lambda name, given: name == "add"
+    )
+    assert_type(list(server), list[Tool])
+    Session(tools=[server, *nbchat.mcp(url="https://host/mcp", headers={"Authorization": "…"}, timeout=None)])
+    nbchat.mcp(command=5)  # type: ignore[arg-type]
+
+
 def whole_answers(client: Client) -> None:
     response = client.chat.completions.create(model="gpt-4", messages=messages)
     assert_type(response, ChatCompletion)
