@@ -68,7 +68,7 @@ build: $(NBCHAT) ## make the wheel and the sdist in dist/, and try the wheel in 
 
 pins: $(PACKAGES) ## renew requirements/ from pyproject.toml (ARGS="--upgrade" for newer releases)
 	@$(RUN) -m pip install --quiet uv
-	@$(RUN) -m uv $(COMPILE) --extra local --extra lab --group dev -o requirements/dev.txt pyproject.toml
+	@$(RUN) -m uv $(COMPILE) --extra local --extra lab --extra mcp --group dev -o requirements/dev.txt pyproject.toml
 	@$(RUN) -m uv $(COMPILE) --group node -o requirements/node.txt
 	@$(RUN) -m uv $(COMPILE) --group fuzz -o requirements/fuzz.txt
 
