@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import sys
 import tempfile
@@ -82,11 +83,19 @@ def take(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib
     notebook.wait(2)
 
 
+def without_other_extensions(folder: pathlib.Path) -> None:
+    """Leave out of JupyterLab what only our tests install: a reader has no button of Voilà's."""
+    file = folder / ".home" / "config" / "labconfig" / "page_config.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"disabledExtensions": {"@voila-dashboards/jupyterlab-preview": True}}))
+
+
 def main(target: pathlib.Path) -> None:
     """Take all pictures into a folder."""
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = pathlib.Path(name)
+        without_other_extensions(folder)
         with jupyter(folder) as url:
             chromium = playwright.chromium.launch(
                 executable_path=browser.find(), args=["--no-sandbox", "--disable-gpu"]
