@@ -353,3 +353,27 @@ def test_the_schema_would_notice():
     """The schema that these messages are held against does refuse what is no message."""
     with pytest.raises(jsonschema.ValidationError):
         valid([{"role": "assistant", "tool_calls": [{"id": 5}]}])
+
+
+def test_one_turn_alone_and_grafted_elsewhere():
+    """A turn can be taken out with all of its answers, and put below any message, as often as one likes."""
+    tree = Conversation()
+    for node in (
+        Node("q1", None, {"role": "user", "content": "one"}, "t1"),
+        Node("a1", "q1", {"role": "assistant", "content": "1"}, "t1"),
+        Node("q2", "a1", {"role": "user", "content": "two"}, "t2"),
+        Node("a2", "q2", {"role": "assistant", "content": "2"}, "t2"),
+        Node("b2", "q2", {"role": "assistant", "content": "II"}, "t2"),
+    ):
+        tree.add(node)
+    tree.head = "b2"
+    alone = tree.turn_alone("t2")
+    assert [m["content"] for m in alone.messages(alone.head)] == ["two", "II"]
+    assert (len(alone.nodes), tree.turn_alone("t1").head, len(tree.nodes)) == (3, None, 5)
+    for _ in range(2):
+        tree.graft(alone, "a1")
+        assert [m["content"] for m in tree.messages(tree.head)] == ["one", "1", "two", "II"]
+    assert len(tree.siblings(tree.nodes["q2"])) == 3
+    assert len({node.turn for node in tree.nodes.values()}) == 4
+    tree.graft(Conversation(), "q1")
+    assert (tree.head, len(tree.nodes)) == ("q1", 11)

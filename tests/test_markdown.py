@@ -5,83 +5,22 @@ import random
 import shutil
 import subprocess
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from inspector import EVERY_VECTOR, VECTORS, Inspector
 from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from nbchat.session.markdown import plain_text, safe, safe_markdown
+from nbchat.session.markdown import plain_text, safe, safe_html, safe_markdown
 from nbchat.session.markdown.maths import read_maths
 from scripts.node import npm
 
 HERE = Path(__file__).parent
 ORACLE = HERE / "security" / "marked_oracle.mjs"
-VECTORS = json.loads((HERE / "security" / "xss.json").read_text(encoding="utf-8"))["vectors"]
-EVERY_VECTOR = [vector for group in VECTORS.values() for vector in group]
 
 
 # Other parsers look for what could run, load or mislead ------------------------------------------------------------------------------
-
-
-class Inspector(HTMLParser):
-    """Notes every element and attribute that safe Markdown has no use for."""
-
-    ELEMENTS = frozenset(
-        {
-            *[
-                "p",
-                "a",
-                "s",
-                "h1",
-                "h2",
-                "h3",
-                "h4",
-                "h5",
-                "h6",
-                "ul",
-                "ol",
-                "li",
-                "pre",
-                "code",
-                "em",
-                "strong",
-                "del",
-                "br",
-                "hr",
-                "blockquote",
-                "input",
-                "span",
-                "div",
-            ]
-        }
-        | {*["table", "thead", "tbody", "tr", "th", "td"]}
-    )
-    ATTRIBUTES = frozenset({"title", "id", "class", "style", "start", "align", "type", "disabled", "checked"})
-
-    def __init__(self, html):
-        super().__init__()
-        self.found = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in self.ELEMENTS:
-            self.found.append(tag)
-        for name, value in attrs:
-            if name == "href":
-                bare = "".join(sign for sign in value or "" if sign > " ").lower()
-                scheme = bare.partition(":")[0] if ":" in bare else ""
-                if scheme not in {"http", "https", "mailto", ""} and not set("/?#") & set(scheme):
-                    self.found.append(value)
-            elif name not in self.ATTRIBUTES or (name == "style" and not (value or "").startswith("text-align:")):
-                self.found.append(f"{tag} {name}={value}")
-
-    def handle_comment(self, data):
-        self.found.append(data)
-
-    handle_decl = handle_pi = unknown_decl = handle_comment
 
 
 lenient = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -104,6 +43,29 @@ def test_no_vector_survives(group):
     for vector in VECTORS[group]:
         for wrapped in (vector, f"- a\n\n  {vector}", f"> {vector}", f"**{vector}**", f"x {vector} `y` $z$ {vector}"):
             assert faults(safe_markdown(wrapped)) == [], wrapped
+
+
+@pytest.mark.parametrize("group", VECTORS)
+def test_no_vector_survives_as_html(group):
+    """Drawn as HTML by us, they do nothing either."""
+    for vector in VECTORS[group]:
+        for wrapped in (vector, f"- a\n\n  {vector}", f"> {vector}", f"x {vector} `y` $z$ {vector}"):
+            assert Inspector(safe_html(wrapped)).found == [], wrapped
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("**Hi** <b>", "<p><strong>Hi</strong> &lt;b&gt;</p>"),
+        ("$a*b*c < d$ costs $5", "<p>$a*b*c &lt; d$ costs <span>$</span>5</p>"),
+        ("$$x<y$$", "<p>$$x&lt; y$$</p>"),
+        ("| a |\n|---|\n| ~~b~~ |", "<td><s>b</s></td>"),
+        ("```py\na < b\n```", '<pre><code class="language-py">a &lt; b\n</code></pre>'),
+    ],
+)
+def test_what_is_drawn_as_html(text, drawn):
+    """Markdown becomes its elements, mathematics stays between its dollars, and everything else is text."""
+    assert drawn in safe_html(text)
 
 
 def test_the_vectors_are_alive():

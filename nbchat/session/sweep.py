@@ -37,7 +37,7 @@ class Sweep(Sequence[Row]):
 
     Attributes:
         axes: The values of what varies, by name.
-        ended: The numbers of the rows that have ended, in the order in which they did; closed when all have.
+        ended: The numbers of the rows that have ended, in the order in which they did.
         notice: One line about what goes on: a retry, a download; empty where nothing is to say.
 
     Args:
@@ -49,7 +49,8 @@ class Sweep(Sequence[Row]):
 
     def __init__(self, grid: Grid, base: Session, after: str | EllipsisType | None, concurrency: int) -> None:
         self.axes = grid.axes
-        self.ended: Feed[int] = Feed()
+        self.ended: list[int] = []
+        self._settled: Feed[None] = Feed()
         self.notice = ""
         self._base = base
         self._remarks = grid.remarks
@@ -116,7 +117,7 @@ class Sweep(Sequence[Row]):
     @property
     def running(self) -> bool:
         """Whether some rows have not ended yet."""
-        return not self.ended.closed
+        return not self._settled.closed
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all rows have ended.
@@ -127,7 +128,7 @@ class Sweep(Sequence[Row]):
         Returns:
             Whether they have.
         """
-        if not self.ended.wait(len(self), timeout):
+        if not self._settled.wait(0, timeout):
             return False
         self._future.result()  # nothing but a fault of ours
         return True
@@ -136,7 +137,7 @@ class Sweep(Sequence[Row]):
         return self._whole().__await__()
 
     async def _whole(self) -> Self:
-        await self.ended.wait_async(len(self))
+        await self._settled.wait_async(0)
         return self
 
     def cancel(self) -> None:
@@ -190,7 +191,7 @@ class Sweep(Sequence[Row]):
                 for _ in range(self._workers):
                     workers.create_task(self._work())
         finally:
-            self.ended.close()
+            self._settled.close()
 
     async def _work(self) -> None:
         while self._queue:
@@ -232,7 +233,7 @@ class Sweep(Sequence[Row]):
 
     def _end(self, row: Row) -> None:
         self._rows[row.number] = row
-        self.ended.extend([row.number])
+        self.ended.append(row.number)
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, TurnNoticed):
