@@ -218,6 +218,20 @@ def test_a_large_picture_is_not_kept_with_the_cell(kernel: Kernel, server: Scrip
     assert was["text"].startswith("[PNG picture, 600 × 600, 1.1 MB")
 
 
+def test_a_schema(kernel: Kernel, server: ScriptedServer):
+    """--schema asks for a type of the notebook, and --out has the value; what is no type is one line, and nothing is sent."""
+    kernel.run("from dataclasses import dataclass\n@dataclass\nclass City:\n    name: str")
+    server.answer('{"items": [{"name": "Rome"}]}')
+    shown = kernel.run('%%chat --schema "list[City]" --out cities\nName a city.')
+    assert shown.error is None, shown.error
+    assert kernel.value("[city.name for city in cities.parsed]") == ["Rome"]
+    assert server.requests[0].json["response_format"]["type"] == "json_schema"
+    shown = kernel.run("%%chat --schema Town\nName a town.")
+    assert shown.error is not None
+    assert "--schema: Town is no type in this notebook (NameError" in shown.error[1]
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

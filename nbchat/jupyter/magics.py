@@ -90,7 +90,7 @@ class ChatMagics(Magics):
         session = get_session(options.session)
         turn = session.ask(
             question_of(asked.content, found.parts),
-            options.parameters,
+            {**options.parameters, **({"response_format": self._schema(options.schema)} if options.schema else {})},
             system=options.system,
             cell=None if options.append else self._cell_id(),
             streamed=options.stream,
@@ -108,6 +108,14 @@ class ChatMagics(Magics):
         if found is None:
             raise ConfigurationError(f"%%chat --tools: there is no {name} in this notebook.")
         return found
+
+    def _schema(self, expression: str) -> Any:
+        """Return the type that an expression of the notebook names."""
+        try:
+            return self._shell.ev(expression)
+        except Exception as problem:  # noqa: BLE001  the user's expression may fail in any way
+            why = f"{type(problem).__name__}: {problem}"
+        raise ConfigurationError(f"%%chat --schema: {expression} is no type in this notebook ({why}).")
 
     def _show(self, session: Session, turn: Any, options: CellOptions) -> None:
         from nbchat.client.endpoint import default_notice

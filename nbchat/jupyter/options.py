@@ -50,6 +50,7 @@ class CellOptions:
     background: bool = False
     attach: list[str] = field(default_factory=list)
     tools: tuple[str, ...] | None = None
+    schema: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,6 +86,11 @@ def _parser() -> _Parser:
         metavar="NAMES",
         type=_names,
         help="functions of the notebook that the model may call, in place of the session's: f,g, or '' for none",
+    )
+    parser.add_argument(
+        "--schema",
+        metavar="EXPR",
+        help="the type of the answer, such as a class of the notebook, or list[City]; --out VAR, then VAR.parsed is the value",
     )
     parser.add_argument("--background", action="store_true", help="go on with the notebook while the answer comes")
     group = parser.add_argument_group("request fields")
