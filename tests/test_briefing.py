@@ -11,13 +11,14 @@ WEATHER = {
         "properties": {"city": {"type": "string", "description": "Its name."}, "day": {"anyOf": [{"type": "string"}]}},
     },
 }
-OFFER = read_offer({"tools": [{"type": "function", "function": each} for each in (WEATHER, {"name": "now"})]})
+TOOLS = [{"type": "function", "function": each} for each in (WEATHER, {"name": "now"})]
+MAY, MUST = read_offer({"tools": TOOLS}), read_offer({"tools": TOOLS, "tool_choice": "required"})
 USER = {"role": "user", "content": "Hi"}
 
 
 def test_a_small_model_is_told_in_a_line_each():
     """What a function is for and how it is called, and no more."""
-    assert with_offer([USER], OFFER, small=True) == [
+    assert with_offer([USER], MUST, small=True) == [
         {
             "role": "system",
             "content": 'To get the weather of a city, use {"name": "get_weather", "arguments": {"city": string, "day": value}}'
@@ -27,9 +28,17 @@ def test_a_small_model_is_told_in_a_line_each():
     ]
 
 
+def test_a_small_model_that_may_choose_is_shown_that_it_may():
+    """Where no call is required, an answer in words and a call stand before the conversation."""
+    first, *example, last = with_offer([USER], MAY, small=True)
+    assert (first, last) == (with_offer([USER], MUST, small=True)[0], USER)
+    assert [message["role"] for message in example] == ["user", "assistant"] * 2
+    assert ["<tool_call>" in message["content"] for message in example] == [False, False, False, True]
+
+
 def test_other_models_are_told_everything():
     """Descriptions and schemas are told as JSON, behind what the system said already."""
-    first, second = with_offer([{"role": "system", "content": "Be terse."}, USER], OFFER, small=False)
+    first, second = with_offer([{"role": "system", "content": "Be terse."}, USER], MAY, small=False)
     assert first["role"] == "system"
     assert first["content"].startswith("Be terse.\n\n")
     assert '"description": "Its name."' in first["content"]
