@@ -159,6 +159,22 @@ class Kernel:
             if reply["msg_type"] == "complete_reply":
                 return reply["content"]["matches"]
 
+    def answers(self, *lines: str | Callable[[], object]) -> list[str]:
+        """Type these lines where cells ask for one, in order, or do what there is to do instead.
+
+        Returns:
+            The questions; the list gets them as they come.
+        """
+        asked: list[str] = []
+
+        def type_them() -> None:
+            for line in lines:
+                asked.append(self.client.get_stdin_msg(timeout=PATIENCE)["content"]["prompt"])
+                self.client.input(line) if isinstance(line, str) else line()
+
+        threading.Thread(target=type_them, daemon=True).start()
+        return asked
+
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()
 

@@ -26,7 +26,7 @@ def shown(arguments: Any, name: str = "f") -> ShownCall:
         ({"big": 12345678901234567890}, "f(big=12345678901234567890)"),
         ({"text": "two\nlines"}, r'f(text="two\nlines")'),
         ('{"broken": ', 'f({"broken":)'),
-        ({"long": "x" * 200}, 'f(long="' + "x" * 73 + "…)"),
+        ({"long": "x" * 200}, 'f(long="' + "x" * 63 + "…)"),
         ({"sign": "a\u202eb\x1b[2J\u2028c"}, 'f(sign="a\ufffdb\\u001b[2J c")'),
     ],
 )

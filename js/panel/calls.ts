@@ -1,9 +1,12 @@
 /** The calls of tools that an answer asks for, a card each: folded, but for one that waits for the reader's word. */
 
-import { CallLine } from "../cell/call.ts";
+import { CallLine, type CallState } from "../cell/call.ts";
 import type { Actions } from "./actions.ts";
 import { h } from "./element.ts";
 import type { Call } from "./protocol.ts";
+
+/** What a result is, where it is none. */
+const RESULTS: Partial<Record<CallState, string>> = { failed: "Error", refused: "What the model is told" };
 
 export class CallCards {
   readonly element = h("div", { class: "nbp-calls", role: "group", "aria-label": "Calls of tools" });
@@ -58,7 +61,7 @@ class CallCard {
     this.#body.replaceChildren(
       block("Arguments", call.arguments || "none"),
       ...(asking ? [this.#question(turn, call)] : []),
-      ...(call.result === undefined ? [] : [block("Result", call.result)]),
+      ...(call.result === undefined ? [] : [block(RESULTS[call.state] ?? "Result", call.result)]),
     );
     if (focused) this.#summary.focus();
   }

@@ -92,7 +92,7 @@ export class MessagesView {
   #told(change: Change): void {
     if (change.kind === "items") {
       this.#stale = true;
-    } else {
+    } else if (change.kind === "text") {
       const found = this.#views.get(change.key);
       if (found?.view instanceof AnswerView) found.view.append(change.choice, change.what, change.text);
     }

@@ -1,5 +1,6 @@
 /**
- * What the panel does with the notebook round it: stop past a running cell, insert a cell, keep the conversation in the file.
+ * What the panel does with the notebook round it: stop past a running cell, take a cell's question back, insert a cell, keep
+ * the conversation in the file.
  *
  * All of this reaches into JupyterLab's and Notebook's own objects, which other front ends lack: nothing is taken for
  * granted, and where there is no way the caller is told.
@@ -117,6 +118,16 @@ export class Notebook {
     } catch (error) {
       console.warn("nbchat: stopping by the control channel failed.", error);
       return false;
+    }
+  }
+
+  /** Enters nothing where a cell asks what was answered here: JupyterLab runs no other cell as long as it is asked. */
+  takeBack(question: string): void {
+    for (const box of document.querySelectorAll(".jp-Stdin")) {
+      const input = box.querySelector("input");
+      if (!input || box.querySelector(".jp-Stdin-prompt")?.textContent !== question) continue;
+      input.value = "";
+      input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
     }
   }
 

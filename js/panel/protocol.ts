@@ -9,6 +9,8 @@ export interface Call extends Standing {
   /** Each on a line of its own. */
   arguments: string;
   result?: string;
+  /** What a cell asks that waits for the same word. */
+  question?: string;
 }
 
 export interface Meter {

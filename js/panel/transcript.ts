@@ -10,6 +10,8 @@ export type Item =
 
 export type Change =
   | { kind: "items" }
+  /** A call waits no more for the reader's word. */
+  | { kind: "answered"; question: string }
   | { kind: "text"; key: string; choice: number; what: "text" | "reasoning"; text: string };
 
 export class Transcript {
@@ -170,8 +172,10 @@ export class Transcript {
 
   #setCall({ at, number, call }: Extract<Numbered, { type: "call" }>): void {
     const message = this.#messages.get(at);
-    const calls = message?.calls?.with(number, call);
-    if (message && calls) this.#messages.set(at, { ...message, calls });
+    const before = message?.calls?.[number];
+    if (!message?.calls || !before) return;
+    this.#messages.set(at, { ...message, calls: message.calls.with(number, call) });
+    if (before.question && !call.question) this.#tell({ kind: "answered", question: before.question });
   }
 
   #setPath({ keep, from, total, messages, turns }: Extract<Numbered, { type: "path" }>): void {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from nbchat.client.endpoint import is_local_model
 from nbchat.jupyter.options import Format
 from nbchat.session.calls import ShownCall, calls_of, live_call, one_line
 from nbchat.session.code import code_blocks
-from nbchat.session.markdown import as_code, as_entities, plain_text, safe_markdown
+from nbchat.session.markdown import as_code, plain_text, safe_markdown
 from nbchat.session.markdown.media import picture_markdown
 from nbchat.session.turn import Step, Turn
 from nbchat.wire.decode import without_surrogates
@@ -24,6 +25,8 @@ __all__ = ["bundle", "bundle_of_rounds", "ended_because", "notes"]
 _RECORD_VERSION = 1
 # A medium of more bytes is not kept with the cell that sent it: a notebook is read, saved and compared whole.
 _LARGE = 200_000
+# What a parser of Markdown, HTML or mathematics could see in a call; the rest stays for whoever reads the file.
+_SIGNS = re.compile(r'[^\w (),=."/-]')
 # How much of a tool's result the plain text shows, in characters.
 _RESULT = 200
 
@@ -163,9 +166,11 @@ def _thinking(message: Message) -> str:
 
 def _fold(call: ShownCall) -> str:
     """Return a call as a fold, with what it was called with and what came of it."""
-    parts = [("", call.in_full), ("Result", call.result), ("Where it failed", call.traceback)]
-    inside = [f"{title}:\n\n{as_code(text)}" if title else as_code(text) for title, text in parts if text]
-    return _folded(f"<code>{as_entities(call.line)}</code> {call.how}", "\n\n".join(inside))
+    result = plain_text(call.traceback or call.result or "").rstrip("\n")
+    result = result and f"→{chr(10) if chr(10) in result else ' '}{result}"
+    inside = "\n\n".join(filter(None, [call.in_full, result])) or "no arguments"
+    line = _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", call.line)
+    return _folded(f"<code>{line}</code> {call.how}", as_code(inside))
 
 
 def _folded(summary: str, inside: str) -> str:

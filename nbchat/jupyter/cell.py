@@ -18,7 +18,7 @@ from nbchat.jupyter.options import Drawing
 from nbchat.jupyter.progress import Drawn, Progress
 from nbchat.jupyter.rich import rich_bundles
 from nbchat.session.calls import live_call
-from nbchat.session.keyboard import Ask, at_keyboard
+from nbchat.session.keyboard import Keyboard, at_keyboard
 from nbchat.session.markdown import plain_text
 from nbchat.session.surroundings import surroundings
 from nbchat.session.toolbox import ToolRun
@@ -80,15 +80,15 @@ def show(turn: Turn, drawing: Drawing | None = None) -> None:
         NbchatError: The turn failed.
     """
     drawing = drawing or Drawing()
-    view = _view(turn, drawing)
-    try:
-        with at_keyboard(turn) as ask:
-            _follow(turn, view, ask)
-    except KeyboardInterrupt:
-        turn.cancel()
-        turn.wait(_SETTLE)
-        _finish(view, turn, drawing.note)
-        raise Interrupted from None
+    with at_keyboard(turn) as keyboard:
+        view = _view(turn, drawing)
+        try:
+            _follow(turn, view, keyboard)
+        except KeyboardInterrupt:
+            turn.cancel()
+            turn.wait(_SETTLE)
+            _finish(view, turn, drawing.note)
+            raise Interrupted from None
     _finish(view, turn, drawing.note)
     if turn.error is not None:
         raise turn.error
@@ -120,7 +120,7 @@ def _finish(view: View, turn: Turn, note: str) -> None:
         display(completion.logprobs)
 
 
-def _follow(turn: Turn, view: View, ask: Ask | None = None) -> None:
+def _follow(turn: Turn, view: View, keyboard: Keyboard | None = None) -> None:
     """Hand what happens to the view, all that is there at once, until the turn has ended."""
     progress, told = Progress(turn, view), ""
     while True:
@@ -133,8 +133,8 @@ def _follow(turn: Turn, view: View, ask: Ask | None = None) -> None:
             turn.wait(_FRAME)
         elif not running:
             return
-        if ask is not None:
-            ask()
+        if keyboard is not None:
+            keyboard.ask(progress.draw)
         if turn.notice != told:
             told = turn.notice
             view.note(told)

@@ -10,6 +10,7 @@ from nbchat.attachments.seen import media_in
 from nbchat.jupyter.bundle import ended_because
 from nbchat.session.calls import ShownCall, call_answered, calls_at, live_call, one_line, results_after
 from nbchat.session.conversation import Conversation, Node
+from nbchat.session.keyboard import question
 from nbchat.session.markdown import plain_text
 from nbchat.session.toolbox import ASKS_FOR_TOOLS, ToolRun
 from nbchat.session.turn import Turn
@@ -169,6 +170,8 @@ def call_entry(call: ShownCall) -> dict[str, Any]:
         "state": call.state,
         "seconds": call.seconds,
         "result": None if call.result is None else plain_text(call.result),
+        # A cell may ask the same: its question is taken back when it is answered here.
+        "question": question(call) if call.state == "asking" else None,
     }
     return {name: value for name, value in entry.items() if value is not None}
 

@@ -26,7 +26,7 @@ __all__ = ["CallState", "ShownCall", "call_answered", "calls_at", "calls_of", "l
 CallState = CallStatus | Literal["unrun"]
 
 # How much of a call fits on a line that is read in passing, in characters.
-_LINE = 80
+_LINE = 70
 # And of a name, which nothing holds a model to.
 _NAME = 64
 _WORDS: dict[CallState, str] = {

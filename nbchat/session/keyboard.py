@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import signal
 import sys
@@ -18,56 +19,76 @@ from nbchat.session.toolbox import ToolRun
 if TYPE_CHECKING:
     from nbchat.session.turn import Turn
 
-__all__ = ["Ask", "at_keyboard", "wait_asking"]
+__all__ = ["Keyboard", "at_keyboard", "question", "wait_asking"]
 
 # Seconds between two looks for something to ask, and for an answer that was given elsewhere.
 _GLANCE = 0.1
+# Seconds that a notebook's page has to take a question back that somebody answered elsewhere (js/panel/notebook.ts). It is
+# the better way: JupyterLab runs no cell as long as one of its boxes waits for a line, even if the kernel does not.
+_PATIENCE = 2.0
 
-Ask = Callable[[], None]
+
+class Keyboard:
+    """Asks, of one turn, what is to be asked, and each thing once.
+
+    Args:
+        turn: The turn.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._asked: list[ToolRun] = []
+
+    def ask(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Ask what is to be asked now, if anything is, and wait for the answers.
+
+        Args:
+            meanwhile: Called before a question, and in a notebook every now and then while it is not answered (by another
+                thread): whoever draws the turn goes on with it.
+        """
+        for run in self._turn.calls:
+            if run.status == "asking" and run not in self._asked:
+                self._asked.append(run)
+                meanwhile()
+                if surroundings() == "notebook":
+                    _ask(run, meanwhile, _PATIENCE)
+                else:  # the question is in the place where anything else would be drawn
+                    _ask(run, lambda: None, 0.0)
 
 
 @contextmanager
-def at_keyboard(turn: Turn) -> Iterator[Ask | None]:
+def at_keyboard(turn: Turn) -> Iterator[Keyboard | None]:
     """Attend to a turn for the length of a block, if this thread has a keyboard with somebody at it.
 
     Gives:
-        A function to be called again and again meanwhile, which asks what is to be asked and waits for the answer; ``None``
-        where there is nobody, or nothing to ask.
+        The keyboard; ``None`` where there is nobody, or nothing to ask.
     """
     if not turn.asked.tools or not _somebody_is_here():
         yield None
         return
-    asked: list[ToolRun] = []
-
-    def ask() -> None:
-        for run in turn.calls:
-            if run.status == "asking" and run not in asked:
-                asked.append(run)
-                _ask(run)
-
     leave = turn.attend()
     try:
-        yield ask
+        yield Keyboard(turn)
     finally:
         leave()
 
 
-def wait_asking(ready: Callable[[float | None], bool], timeout: float | None, ask: Ask | None) -> bool:
+def wait_asking(ready: Callable[[float | None], bool], timeout: float | None, keyboard: Keyboard | None) -> bool:
     """Wait for something, and ask meanwhile what is to be asked.
 
     Args:
         ready: Waits for it, for so many seconds at most, and says whether it is there.
         timeout: Seconds to wait at most; ``None`` for as long as it takes.
-        ask: What :func:`at_keyboard` gave.
+        keyboard: What :func:`at_keyboard` gave.
 
     Returns:
         Whether it is there.
     """
-    if ask is None:
+    if keyboard is None:
         return ready(timeout)
     end = math.inf if timeout is None else time.monotonic() + timeout
     while not ready(min(_GLANCE, max(0.0, end - time.monotonic()))):
-        ask()
+        keyboard.ask()
         if time.monotonic() >= end:
             return False
     return True
@@ -81,13 +102,22 @@ def _somebody_is_here() -> bool:
     return where == "notebook" or (where == "terminal" and sys.stdin is not None and sys.stdin.isatty())
 
 
-def _ask(run: ToolRun) -> None:
+def question(call: ShownCall) -> str:
+    """Return what somebody at a keyboard is asked before a call is made."""
+    arguments = "".join(f"\n    {line}" for line in call.in_full.split("\n")) if call.in_full else " nothing"
+    return f"The model wants to call {call.title} with{arguments}\nAllow it? [y/N, or why not] "
+
+
+def _ask(run: ToolRun, meanwhile: Callable[[], object], patience: float) -> None:
+    def moot() -> bool:
+        return run.status != "asking"
+
     try:
-        words = _input(_question(live_call(run)), moot=lambda: run.status != "asking")
+        words = _input(question(live_call(run)), moot, meanwhile, patience)
     except (EOFError, NotImplementedError):  # the keyboard is gone, or the front end has none
         run.refuse("nobody could be asked")
         return
-    if words is None:
+    if words is None or moot():
         return
     words = words.strip()
     if words.lower() in ("y", "yes"):
@@ -96,27 +126,27 @@ def _ask(run: ToolRun) -> None:
         run.refuse("" if words.lower() in ("n", "no") else words)
 
 
-def _question(call: ShownCall) -> str:
-    arguments = "".join(f"\n    {line}" for line in call.in_full.split("\n")) if call.in_full else " nothing"
-    return f"The model wants to call {call.title} with{arguments}\nAllow it? [y/N, or why not] "
-
-
-def _input(prompt: str, moot: Callable[[], bool]) -> str | None:
-    """Read a line, or return ``None`` as soon as that has become moot: somebody answered at another door."""
+def _input(prompt: str, moot: Callable[[], bool], meanwhile: Callable[[], object], patience: float) -> str | None:
+    """Read a line, or return ``None`` when that has been moot for a while: somebody answered at another door."""
     over, lock = threading.Event(), threading.Lock()
     given_up = False
 
     def watch() -> None:
         nonlocal given_up
+        since: float | None = None
         while not over.wait(_GLANCE):
-            if moot():
-                with lock:
-                    if not over.is_set():
-                        given_up = True
-                        _interrupt()
-                return
+            meanwhile()
+            since = (since or time.monotonic()) if moot() else None
+            with lock:
+                if since is not None and time.monotonic() >= since + patience and not over.is_set():
+                    given_up = True
+                    _interrupt()
+                    return
 
-    threading.Thread(target=watch, name="nbchat-keyboard", daemon=True).start()
+    # In this context: what is drawn meanwhile belongs to the cell that asks.
+    context = contextvars.copy_context()
+    watcher = threading.Thread(target=context.run, args=(watch,), name="nbchat-keyboard", daemon=True)
+    watcher.start()
     try:
         words = input(prompt)
         with lock:  # from here on nothing is given up any more
@@ -129,6 +159,7 @@ def _input(prompt: str, moot: Callable[[], bool]) -> str | None:
         return None
     finally:
         over.set()
+        watcher.join()
     return words
 
 

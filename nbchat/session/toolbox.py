@@ -28,6 +28,9 @@ ASKS_FOR_TOOLS = frozenset({"tool_calls", "stop", None})
 # Whether a person is asked before a tool is called with these arguments: always, never, or as a function says.
 Approve = bool | Callable[[str, dict[str, Any]], bool]
 
+# Seconds until nobody is there to be asked, and between two looks.
+_MOMENT, _GLANCE = 1.0, 0.05
+
 # In a tool: the session whose turn called it.
 calling_session: ContextVar[object] = ContextVar("calling_session", default=None)
 
@@ -207,13 +210,22 @@ class Toolbox:
             return None  # it is not called: the call itself says why
         if not await needs_approval(tool, arguments):
             return None
-        if not self._attended():
+        if not await self._somebody_is_there():
             return f"{run.name} was not called: it needs a person's approval, and nobody is there to give it."
         self._tell(run, "asking")
         reason = await run.asked_of_a_person()
         if reason is None:
             return None
         return f"{run.name} was not called: the user did not allow it{f' ({reason})' if reason else ''}."
+
+    async def _somebody_is_there(self) -> bool:
+        """Whether there is a person to be asked, or one comes within a moment: asking comes before waiting for the answer."""
+        end = time.monotonic() + _MOMENT
+        while not self._attended():
+            if time.monotonic() >= end:
+                return False
+            await asyncio.sleep(_GLANCE)
+        return True
 
     def _end(self, run: ToolRun, status: CallStatus, text: str) -> None:
         run.end(status, Outcome(text, error=True))

@@ -205,10 +205,10 @@ class Turn:
 
     def __iter__(self) -> Iterator[str]:
         seen = 0
-        with at_keyboard(self) as ask:
+        with at_keyboard(self) as keyboard:
             while True:
                 try:
-                    wait_asking(partial(self.pieces.wait, seen), None, ask)
+                    wait_asking(partial(self.pieces.wait, seen), None, keyboard)
                 except KeyboardInterrupt:
                     self.cancel()
                     raise
@@ -257,8 +257,8 @@ class Turn:
             TimeoutError: It is not done in time.
         """
         try:
-            with at_keyboard(self) as ask:
-                settled = wait_asking(self.wait, timeout, ask)
+            with at_keyboard(self) as keyboard:
+                settled = wait_asking(self.wait, timeout, keyboard)
         except BaseException:
             self.cancel()
             raise

@@ -72,7 +72,7 @@ def _write_once(nodes: list[Node], *, cell: bool, underscores: bool = False) -> 
             else:
                 out.append("[")
                 address = text.replace("&", "&amp;")
-                title = f' "{as_entities(node.title)}"' if node.title and address else ""
+                title = f' "{_entities(node.title)}"' if node.title and address else ""
                 addresses.append(f"]({address}{title})")
         elif kind == "unlink":
             out.append(addresses.pop())
@@ -201,14 +201,14 @@ _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 def _inline_code(text: str, *, cell: bool, fenceless: bool) -> str:
     """Code within a line: between backticks, or as HTML made of entities where backticks would not hold."""
     if fenceless:
-        return f"<code>{as_entities(text)}</code>"
+        return f"<code>{_entities(text)}</code>"
     if cell:
         text = text.replace("|", r"\|")
     pad = " " if text[0] == text[-1] == " " and text.strip() else ""
     return f"`{pad}{text}{pad}`"
 
 
-def as_entities(text: str) -> str:
+def _entities(text: str) -> str:
     """The text with every sign an entity, but `@@`: nothing is left for any parser to read."""
     return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", text)
 
@@ -342,7 +342,7 @@ def _code_lines(source: str, info: str, *, nested: bool) -> list[str]:
     source = plain_text(source)
     halved = any(f"\\\\{left}" in source and f"\\\\{right}" in source for left, right in ("()", "[]"))
     if halved or (nested and _MATH_START.search(source)):
-        return [f"<pre><code>{as_entities(source)}</code></pre>"]
+        return [f"<pre><code>{_entities(source)}</code></pre>"]
     word = (info.split(maxsplit=1) or [""])[0].strip("{}.")
     language = found[0] if (found := LANGUAGE.match(word)) else ""
     if language.lower() == "mermaid" and _MERMAID_REACHES_OUT.search(source):
