@@ -40,9 +40,13 @@ def press(panel: Locator, name: str) -> None:
 
 
 def value(notebook: Notebook, index: int) -> str:
-    """Run a cell that shows a value and return it."""
+    """Run a cell that shows a value and return it, as the notebook has it: what is drawn comes a moment later."""
     notebook.run(index)
-    return notebook.output(index).inner_text().strip().rpartition("\n")[2]
+    shown = notebook.page.evaluate(
+        "(index) => window.jupyterapp.shell.currentWidget.content.model.cells.get(index).outputs.toJSON()", index
+    )
+    text = shown[-1]["data"]["text/plain"]
+    return text if isinstance(text, str) else "".join(text)
 
 
 def ready(panel: Locator) -> None:

@@ -81,6 +81,7 @@ def test_a_conversation_with_the_embedded_model(open_cells: Any, page: Page, app
     # Stop in the panel what a cell asked and still waits for.
     notebook.start(AT["long"])
     expect(questions.last).to_contain_text("a very long story")
+    expect(answers).to_have_count(3)
     page.wait_for_function("() => [...document.querySelectorAll('.nbp-answer')].at(-1).innerText.length > 100")
     press(panel, "Stop")
     notebook.wait(AT["long"])
