@@ -197,17 +197,17 @@ def test_cancel_keeps_what_has_arrived(server: ScriptedServer):
     """Stopped, answers that were on their way keep their text, the rest is not asked, and the connections are closed."""
     gate = Gate(server)
     got = nbchat.sweep("Hi", base_url=server.url, model="m", seed=range(5), concurrency=2, background=True)
-    (_, first), second = gate.next(), gate.next()
-    first.set()
-    third = gate.next()
-    while not all(turn.text for turn in got._turns.values()):
+    begun = {request.json["seed"]: (request, go) for request, go in (gate.next(), gate.next())}
+    begun[0][1].set()
+    third, _ = gate.next()
+    while not all(turn.text for turn in list(got._turns.values())):
         got.wait(0.01)
     got.cancel()
     assert got.wait(PATIENCE)
     assert [(row.status, row.text) for row in got] == [
         ("done", "So be it."), ("cancelled", "So"), ("cancelled", "So"), ("cancelled", ""), ("cancelled", ""),
     ]  # fmt: skip
-    assert all(request.closed.wait(PATIENCE) for request, _ in (second, third))
+    assert all(request.closed.wait(PATIENCE) for request in (begun[1][0], third))
     assert len(server.requests) == 3
     got.cancel()
     assert repr(got) == "<Sweep of 5: 1 done, 4 cancelled>"

@@ -5,9 +5,23 @@ from collections.abc import Callable
 from typing import Any, assert_type
 
 import nbchat
-from nbchat import Client, Completion, NbchatError, Parameters, Session, Stream, Turn, get_session, use_session
+from nbchat import (
+    Client,
+    Completion,
+    NbchatError,
+    Parameters,
+    Session,
+    Stream,
+    Sweep,
+    Turn,
+    get_session,
+    sweep,
+    use_session,
+)
 from nbchat.attachments.attach import parts_of
 from nbchat.session.events import Event, TextAdded
+from nbchat.session.logprobs import Logprobs, TokenLogprob
+from nbchat.session.row import Row
 from nbchat.tools.calling import Outcome, call
 from nbchat.tools.structured import Format, format_of
 from nbchat.tools.tool import Tool, as_tool, tool
@@ -169,3 +183,24 @@ async def tools() -> None:
     assert_type(await call(as_tool(removed), "{}"), Outcome)
     assert_type(format_of(list[int]), Format)
     tool(approve="yes")  # type: ignore[call-overload]
+
+
+async def sweeps(chat: Session) -> None:
+    answers = sweep("Name a colour.", temperature=[0, 0.7], model="a", seed=range(3))
+    assert_type(answers, Sweep)
+    assert_type(answers[0], Row)
+    assert_type(answers[:2], list[Row])
+    assert_type([row.text for row in answers], list[str])
+    assert_type(answers[0].error, NbchatError | None)
+    answers[0].branch(chat)
+    assert_type(await sweep(["a", "b"], session=chat, system=["x", None], background=True), Sweep)
+    sweep()  # type: ignore[call-arg]
+    answers[0].branch("drafts")  # type: ignore[arg-type]
+
+
+def probabilities(completion: Completion) -> None:
+    assert_type(completion.logprobs, Logprobs | None)
+    if completion.logprobs is not None:
+        assert_type(completion.logprobs[0], TokenLogprob)
+        assert_type(completion.logprobs[0].probability, float | None)
+        assert_type(completion.logprobs[:2], Logprobs)
