@@ -465,7 +465,7 @@ def test_interrupted(shell: Kernel, server: ScriptedServer):
     assert shell.value("[row.text for row in got][:2]") == ["Fine."] * 2
     assert texts(shown.outputs[0])[-1] == "2 of 6 answered, 4 stopped"
     assert all(request.closed.wait(PATIENCE) for request in server.requests if request.json["seed"] > 1)
-    assert len(server.requests) == 4
+    assert len(server.requests) <= 4
 
 
 def test_in_the_background_of_a_notebook(shell: Kernel, server: ScriptedServer):

@@ -180,3 +180,19 @@ def test_a_failure_is_one_line(tmp_path: Path, server: ScriptedServer, cell: str
     shown = bare(ipython(tmp_path, server, cell, "print('never')"))
     assert shown.startswith(said)
     assert shown.count("\n") == 1
+
+
+def test_a_sweep_has_a_line_of_its_own(terminal: Terminal, server: ScriptedServer):
+    """A sweep says on one line how far it is, over and over, and leaves what came of it; interrupted, it keeps what it has."""
+    gate = threading.Event()
+    server.stream(chunk("one"), gate, chunk(finish="stop"))
+    server.stream(chunk("two"), threading.Event())
+    terminal.type("import nbchat; got = nbchat.sweep('Hi', seed=[1, 2], concurrency=1)\n")
+    terminal.until("\r\x1b[K0 of 2")
+    gate.set()
+    terminal.until("\r\x1b[K1 of 2")
+    terminal.interrupt()
+    assert terminal.until("1 of 2 answered, 1 stopped\n") == "\r\x1b[K1 of 2 answered, 1 stopped\n"
+    terminal.until("In [2]: ")
+    terminal.type("print(got)\n")
+    assert "[0] seed=1: one\n[1] seed=2: " in terminal.until("In [3]: ")

@@ -74,6 +74,8 @@ def sweep(
         >>> answers.to_dataframe().groupby("temperature").text.nunique()  # doctest: +SKIP
         >>> answers[4].branch(chat)  # doctest: +SKIP
     """
+    # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
+    api_key = Secret(api_key) if isinstance(api_key, str) else api_key
     asked = Sweep.start(
         Grid(prompt, system=system, attach=attach, repeat=repeat, fields=grid),
         concurrency=concurrency,
@@ -85,8 +87,8 @@ def sweep(
     bar = _bar(len(asked))
     if background:
         # The context says to which cell a kernel's output belongs.
-        work = (contextvars.copy_context().run, _follow, asked, bar)
-        threading.Thread(target=work[0], args=work[1:], name="nbchat-view", daemon=True).start()
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(_follow, asked, bar), name="nbchat-view", daemon=True).start()
         return asked
     try:
         _follow(asked, bar)

@@ -71,7 +71,7 @@ class Sweep(Sequence[Row]):
         session: Session | None = None,
         client: Client | None = None,
         base_url: str | None = None,
-        api_key: str | Secret | None = None,
+        api_key: Secret | None = None,
     ) -> Self:
         """Begin to ask, and return at once.
 
@@ -86,8 +86,6 @@ class Sweep(Sequence[Row]):
         Raises:
             ConfigurationError: The number is none, or there is a session and something else to ask through.
         """
-        # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
-        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
         if type(concurrency) is not int or concurrency < 1:
             raise ConfigurationError(f"concurrency is how many to ask at once, at least 1, not {concurrency!r}.")
         if session is not None and (client, base_url, api_key) != (None, None, None):
@@ -95,7 +93,8 @@ class Sweep(Sequence[Row]):
         origin = session or Session(client=client, base_url=base_url, api_key=api_key)
         # One client for all, and everything as it is now, whatever becomes of the session meanwhile.
         base = origin.fork(client=origin.client)
-        for model in {asked.parameters.get("model") or base.parameters.model for asked in grid.combinations}:
+        models = [asked.parameters.get("model") or base.parameters.model for asked in grid.combinations]
+        for model in dict.fromkeys(models):
             tell(default_notice(base.client.endpoint, model))
         return cls(grid, base, base.conversation.head if session is not None else ..., concurrency)
 
