@@ -15,8 +15,14 @@ const OPTIONS = {
 /** A line that so far is only the mark of a block: it would show as text and then jump. */
 const MARK = /^[ \t]*(?:\d{1,9}[.)]?|[-+*=]+|#{1,6}|>|[`~]{1,2}|\$)[ \t]*$/;
 
+/** Stands for an escaped bracket meanwhile: remend takes it for the beginning of a link. No text has two of these. */
+const BRACKET = "\ue000\ue001";
+
 export function heal(tail: string): string {
-  return remend(closed(withoutBeginnings(tail)), OPTIONS);
+  return remend(closed(withoutBeginnings(tail)).replaceAll("\\[", BRACKET), OPTIONS).replaceAll(
+    BRACKET,
+    "\\[",
+  );
 }
 
 /** `\(half a formula` is one before its end has arrived: as Markdown it would lose its backslashes, and show other text. */

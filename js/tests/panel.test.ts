@@ -115,7 +115,7 @@ test("an answer with a formula asks for the code that sets it; where there is no
   const { find, asked, answer, model } = start({ total: 1, messages: [{ ...ANSWER, text: "Costs $5." }] });
   expect(asked("maths")).toEqual([]);
   const messages = [{ ...ANSWER, text: "As $x_1$." }];
-  model.receive({ type: "path", seq: 1, keep: 0, from: 0, total: 1, messages });
+  model.receive({ type: "path", seq: 1, keep: 0, from: 0, total: 1, messages, turns: [] });
   frame();
   expect(asked("maths").length).toBe(1);
   await answer("maths", { refused: "The kernel is gone." });

@@ -56,7 +56,8 @@ class _Portal:
     def close(self) -> None:
         """Cancel what runs, so that servers stop generating when the interpreter exits."""
         loop, thread = self._loop, self.thread
-        if loop is None or thread is None:
+        # One that could not begin is there too: a thread that outlives the main one gets none any more.
+        if loop is None or thread is None or not thread.is_alive():
             return
 
         async def cancel_all() -> None:
