@@ -85,6 +85,7 @@ def sweep(
         api_key=api_key,
     )
     bar = _bar(len(asked))
+    bar.update(len(asked.ended), _progress(asked))  # in the cell's own order, above what it displays next
     if background:
         # The context says to which cell a kernel's output belongs.
         context = contextvars.copy_context()

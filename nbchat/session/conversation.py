@@ -7,11 +7,13 @@ branch is a head to stand on. Links go one way only, so there is nothing to repa
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
+from nbchat.errors import ConfigurationError
 from nbchat.session.replay import Receiver, Said, request_messages
 from nbchat.wire.messages import content_text
 from nbchat.wire.values import plain
@@ -89,6 +91,8 @@ class Conversation:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     head: str | None = None
+    # Where the head was before each clear().
+    _cleared: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def add(self, node: Node) -> None:
         """Put a node into the tree; its parent is in it already.
@@ -156,16 +160,81 @@ class Conversation:
             answered.add(node.message.get("tool_call_id"))
         return []
 
-    def leave_out(self, turn: str) -> bool:
-        """Move the head to a branch that is the same without one turn: what followed it is grafted on what was before it.
+    def answer_call(self, call: str, text: str) -> bool:
+        """Add the answer to a call of the last answer.
+
+        Args:
+            call: The identifier of the call.
+            text: What came of it.
 
         Returns:
-            Whether the turn was on the way to the head.
+            Whether there are other calls that wait.
+
+        Raises:
+            ConfigurationError: The last answer waits for no such call.
+        """
+        waiting = self.unanswered(self.head)
+        if call not in waiting:
+            raise ConfigurationError(f"The last answer waits for no call {call!r}.")
+        last = self.nodes[self.head or ""]
+        message = {"role": "tool", "tool_call_id": call, "content": text}
+        answer = Node(new_id(), last.id, message, last.turn, last.cell, created=time.time())
+        self.add(answer)
+        self.head = answer.id
+        return waiting != [call]
+
+    def choose(self, index: int) -> None:
+        """Move the head to another answer to the last question, and to what followed it.
+
+        Raises:
+            ConfigurationError: There are not that many.
+        """
+        siblings = self.answers()
+        if not 0 <= index < len(siblings):
+            raise ConfigurationError(f"There is no answer {index}: they are numbered from 0 to {len(siblings) - 1}.")
+        self.head = self.tip(siblings[index])
+
+    def go(self, node: str) -> None:
+        """Move the head to a message of any branch, and to what followed it.
+
+        Raises:
+            ConfigurationError: There is no such message.
+        """
+        if node not in self.nodes:
+            raise ConfigurationError("There is no such message in this conversation.")
+        self.head = self.tip(self.nodes[node])
+
+    def undo(self) -> bool:
+        """Move the head to before the last question, or to where it was before :meth:`clear`.
+
+        Returns:
+            Whether there was anything to take back.
+        """
+        question = self.last_question()
+        if question is not None:
+            self.head = question.parent
+        elif self._cleared:
+            self.head = self._cleared.pop()
+        else:
+            return False
+        return True
+
+    def clear(self) -> None:
+        """Move the head to before everything."""
+        if self.head is not None:
+            self._cleared.append(self.head)
+            self.head = None
+
+    def leave_out(self, turn: str) -> None:
+        """Move the head to a branch that is the same without one turn: what followed it is grafted on what was before it.
+
+        Raises:
+            ConfigurationError: There is no such turn on the way to the head.
         """
         path = self.path(self.head)
         first = next((at for at, node in enumerate(path) if node.turn == turn), None)
         if first is None:
-            return False
+            raise ConfigurationError("There is no such turn in this conversation.")
         # An answer that was given again belongs to a turn of its own, and goes with its question.
         if path[first].role != "user":
             first = max((at for at in range(first) if path[at].role == "user"), default=first)
@@ -176,7 +245,6 @@ class Conversation:
             self.add(copy)
             parent = copy.id
         self.head = parent
-        return True
 
     def turn_alone(self, turn: str) -> Conversation:
         """Return a conversation of one turn of this one, with all of its answers, that stands where this one stands."""
@@ -234,7 +302,7 @@ class Conversation:
 
     def copy(self) -> Conversation:
         """Return a conversation with the same past and a future of its own."""
-        return replace(self, nodes=dict(self.nodes))
+        return Conversation(dict(self.nodes), self.head)
 
     def take_over(self, other: Conversation) -> None:
         """Become what *other* is now; from there each goes its own way."""

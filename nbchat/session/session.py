@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from types import EllipsisType
@@ -13,19 +13,19 @@ from typing import Any, Self
 
 from traitlets import TraitError
 
-from nbchat.client import portal
 from nbchat.client.capacity import limits
 from nbchat.client.client import Client
 from nbchat.client.config import settings
-from nbchat.client.endpoint import Endpoint, default_notice, resolve, route, tell
+from nbchat.client.endpoint import Endpoint, default_notice, tell
 from nbchat.client.secret import Secret
-from nbchat.errors import ConfigurationError, NbchatError
+from nbchat.errors import ConfigurationError
 from nbchat.session import export
 from nbchat.session.attendance import Attendance
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, Window, checked_context
-from nbchat.session.conversation import Conversation, Node, new_id, request_of
+from nbchat.session.conversation import Conversation, Node, request_of
 from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
+from nbchat.session.line import Line
 from nbchat.session.parameters import Parameters
 from nbchat.session.prompt import Prompt, attached_as_configured, question_of
 from nbchat.session.replay import Receiver, seen_after
@@ -101,16 +101,11 @@ class Session:
         self.approve = approve
         self.tool_rounds = tool_rounds
         self._attendance = Attendance()
-        self._address = (base_url, api_key)
-        self._given_client = client
-        self._client = client or Client(base_url, api_key)
+        self._line = Line(client, base_url, api_key)
         self._conversation = Conversation()
-        self._cleared: list[str] = []
         self._events = Events()
         self._lock = threading.RLock()
         self._runner = Runner(self, self._conversation, self._events, self._lock)
-        self._models: list[str] = []
-        self._models_of: Client | None = None
         self.parameters.observe(self._parameter_changed)
 
     # ---- asking ----------------------------------------------------------------------------------------------------
@@ -226,7 +221,7 @@ class Session:
         """
         parts = attached_as_configured(attach).parts
         asked = self._asked(question_of(prompt, parts) if prompt or parts else None, overrides, tools)
-        endpoint, served = self._route(asked.parameters)
+        endpoint, served = self._line.route(asked.parameters)
         with self._lock:
             path = self._conversation.path(self._conversation.head)
         request = Request(
@@ -312,17 +307,11 @@ class Session:
         Raises:
             ConfigurationError: The last answer waits for no such call.
         """
-        with self._lock:
-            waiting = self._conversation.unanswered(self._conversation.head)
-            if tool_call_id not in waiting:
-                raise ConfigurationError(f"The last answer waits for no call {tool_call_id!r}.")
-            last = self._conversation.nodes[self._conversation.head or ""]
-            message = {"role": "tool", "tool_call_id": tool_call_id, "content": report(result).text}
-            answer = Node(new_id(), last.id, message, last.turn, last.cell, created=time.time())
-            self._conversation.add(answer)
-            self._conversation.head = answer.id
-        self._events.emit(HeadMoved(answer.id))
-        return self.ask(None, parent=answer.id) if waiting == [tool_call_id] else None
+        text = report(result).text
+        with self._moving() as conversation:
+            rest = conversation.answer_call(tool_call_id, text)
+            head = conversation.head
+        return None if rest else self.ask(None, parent=head)
 
     def attend(self) -> Callable[[], None]:
         """Say that a person is there who can be asked whether a tool may be called; what is returned takes it back.
@@ -384,11 +373,21 @@ class Session:
         """Return how many of the oldest turns the next request would do without."""
         if self._context == "error":
             return 0
-        endpoint, model = self._route(self.parameters.to_dict())
+        endpoint, model = self._line.route(self.parameters.to_dict())
         # Where only the server knows its model, the last answer names it.
         model = model or next((node.model for node in reversed(path) if node.model), None)
         limit = limits.known(endpoint.base_url, model)
         return first_cut(Window(path, self._system), limit, self.parameters.to_dict(), self._receiver)
+
+    @contextmanager
+    def _moving(self) -> Iterator[Conversation]:
+        """Give the tree to somebody who moves its head, and tell of it when they have."""
+        with self._lock:
+            before = self._conversation.head
+            yield self._conversation
+            head = self._conversation.head
+        if head != before:
+            self._events.emit(HeadMoved(head))
 
     @property
     def conversation(self) -> Conversation:
@@ -437,14 +436,8 @@ class Session:
         Raises:
             ConfigurationError: There are not that many.
         """
-        with self._lock:
-            siblings = self._conversation.answers()
-            if not 0 <= index < len(siblings):
-                raise ConfigurationError(
-                    f"There is no answer {index}: they are numbered from 0 to {len(siblings) - 1}."
-                )
-            head = self._conversation.head = self._conversation.tip(siblings[index])
-        self._events.emit(HeadMoved(head))
+        with self._moving() as conversation:
+            conversation.choose(index)
 
     def go(self, node: str) -> None:
         """Stand on a message of the tree, whichever branch it is on, and on what followed it.
@@ -455,12 +448,8 @@ class Session:
         Raises:
             ConfigurationError: There is no such message.
         """
-        with self._lock:
-            found = self._conversation.nodes.get(node)
-            if found is None:
-                raise ConfigurationError("There is no such message in this conversation.")
-            head = self._conversation.head = self._conversation.tip(found)
-        self._events.emit(HeadMoved(head))
+        with self._moving() as conversation:
+            conversation.go(node)
 
     def drop(self, turn: str) -> None:
         """Take one turn out of the conversation, wherever in it; what followed stays, on a branch of its own.
@@ -471,11 +460,8 @@ class Session:
         Raises:
             ConfigurationError: There is no such turn on the way to the head.
         """
-        with self._lock:
-            if not self._conversation.leave_out(turn):
-                raise ConfigurationError("There is no such turn in this conversation.")
-            head = self._conversation.head
-        self._events.emit(HeadMoved(head))
+        with self._moving() as conversation:
+            conversation.leave_out(turn)
 
     def undo(self) -> bool:
         """Take the last turn back: the head moves to before its question, or to where it was before :meth:`clear`.
@@ -483,26 +469,13 @@ class Session:
         Returns:
             Whether there was anything to take back.
         """
-        with self._lock:
-            question = self._conversation.last_question()
-            if question is not None:
-                head = question.parent
-            elif self._cleared:
-                head = self._cleared.pop()
-            else:
-                return False
-            self._conversation.head = head
-        self._events.emit(HeadMoved(head))
-        return True
+        with self._moving() as conversation:
+            return conversation.undo()
 
     def clear(self) -> None:
         """Begin anew. Nothing is deleted: :meth:`undo` brings the conversation back."""
-        with self._lock:
-            if self._conversation.head is None:
-                return
-            self._cleared.append(self._conversation.head)
-            self._conversation.head = None
-        self._events.emit(HeadMoved(None))
+        with self._moving() as conversation:
+            conversation.clear()
 
     def graft(self, branch: Conversation, parent: str | EllipsisType | None = ...) -> None:
         """Add another conversation as a branch of this one, and stand on it; :meth:`undo` takes its last turn back.
@@ -512,13 +485,10 @@ class Session:
             parent: The message that it follows; left out, or where there is no such message here, the one that the
                 session stands on.
         """
-        with self._lock:
-            here = self._conversation
-            if isinstance(parent, EllipsisType) or (parent is not None and parent not in here.nodes):
-                parent = here.head
-            here.graft(branch, parent)
-            head = here.head
-        self._events.emit(HeadMoved(head))
+        with self._moving() as conversation:
+            if isinstance(parent, EllipsisType) or (parent is not None and parent not in conversation.nodes):
+                parent = conversation.head
+            conversation.graft(branch, parent)
 
     def fork(self, name: str | None = None, *, client: Client | None = None) -> Session:
         """Return a new session that shares the past and has a future of its own.
@@ -527,17 +497,15 @@ class Session:
             name: Its name.
             client: The client that it asks through; ``None`` for one like this session's.
         """
-        base_url, api_key = self._address
         other = Session(
-            client=client or self._given_client,
-            base_url=base_url,
-            api_key=api_key,
+            client=client or self.client,
             name=name,
             context=self._context,
             tools=self.tools,
             approve=self.approve,
             tool_rounds=self.tool_rounds,
         )
+        other._line = self._line.another(client)
         with self._lock:
             other._system = self._system
             other._conversation.take_over(self._conversation)
@@ -553,19 +521,12 @@ class Session:
         One that was not given is made anew when the configuration or the environment has come to name another server,
         so that setting a key in a cell is enough.
         """
-        if self._given_client is None and resolve(*self._address) != self._client.endpoint:
-            self._client = Client(*self._address)
-        return self._client
+        return self._line.client
 
     @property
     def endpoint(self) -> Endpoint:
         """The server that answers the next turn."""
-        return self._route(self.parameters.to_dict())[0]
-
-    def _route(self, fields: Mapping[str, Any]) -> tuple[Endpoint, str | None]:
-        """Return the server that answers a request, and the name that the model has there, where that is known."""
-        named = (fields.get("extra_body") or {}).get("model") or fields.get("model")
-        return route(self.client.endpoint, None if named is None else str(named))
+        return self._line.route(self.parameters.to_dict())[0]
 
     @property
     def rate_limits(self) -> RateLimits | None:
@@ -592,21 +553,11 @@ class Session:
         Args:
             typed: The beginning of a name: the models of a named endpoint are among them when it is typed.
         """
-        client = self.client
-        if client is not self._models_of and not client.endpoint.embedded:
-            self._models_of = client
-            portal.start(self.learn_models())
-        return [*self._models, *client.catalogue.known(typed)]
+        return self._line.known_models(typed)
 
     async def learn_models(self) -> list[str]:
         """Ask the endpoint, on the I/O thread, which models it offers; none where it has no such list."""
-        client = self.client
-        try:
-            offered = (await client.http.models()).data
-            self._models = [model.id for model in offered]
-        except NbchatError:  # a server without a list; the models can still be typed
-            self._models = []
-        return list(self._models)
+        return await self._line.learn_models()
 
     # ---- watching --------------------------------------------------------------------------------------------------
 
