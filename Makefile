@@ -26,11 +26,8 @@ demo: $(NBCHAT) weights ## answer the quickstart notebook's questions, here in t
 test: check weights browser ## every check and every test (ARGS="-k stream" for some of the Python ones)
 	@echo "Test: vitest"
 	@$(NPM) run --silent test
-	@echo "Test: pytest, and beside it the journeys in a browser, whose output follows"
-	@journeys=$$(mktemp); $(RUN) -m pytest tests/browser $(ARGS) > $$journeys 2>&1 & browser=$$!; \
-	 $(RUN) -m pytest --ignore=tests/browser $(ARGS); tests=$$?; \
-	 wait $$browser; shown=$$?; cat $$journeys; rm -f $$journeys; \
-	 { [ $$tests -eq 0 ] || [ $$tests -eq 5 ]; } && { [ $$shown -eq 0 ] || [ $$shown -eq 5 ]; }
+	@echo "Test: pytest"
+	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lab: $(NBCHAT) ## open the notebooks in JupyterLab
 	@$(RUN) -m jupyterlab --ServerApp.root_dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)

@@ -28,6 +28,8 @@ __all__ = ["soak"]
 # What stands still for long would only make it last longer; and what is 3 MB, once is enough.
 _MIX = sorted(name for name in FAULTS if not name.endswith(("-huge", "-deep")))
 
+_POOLS = ("asyncio_", "uvloop_")  # the names that asyncio and uvloop give it
+
 
 def _open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -43,12 +45,14 @@ async def _tasks() -> int:
     return len(asyncio.all_tasks()) - 1
 
 
-def _open() -> dict[str, int]:
+def _open() -> dict[str, Any]:
     gc.collect()
-    return {"files": _open_files(), "tasks": portal.run(_tasks()), "threads": threading.active_count()}
+    # The event loop's own pool looks names up, and grows to its size whenever two do so at once.
+    threads = [thread for thread in threading.enumerate() if not thread.name.startswith(_POOLS)]
+    return {"files": _open_files(), "tasks": portal.run(_tasks()), "threads": sorted(thread.name for thread in threads)}
 
 
-def _settled(expected: dict[str, int] | None) -> dict[str, int]:
+def _settled(expected: dict[str, Any] | None) -> dict[str, Any]:
     """Count what is open when that is what is expected, or when it has had time enough to become that.
 
     Args:
@@ -72,16 +76,17 @@ def _listen(event: Event, url: str) -> None:
 def _run(seed: int, turns: int, url: str, wrong: list[str]) -> None:
     """Ask one session so many questions, each of which meets another fault."""
     chance = random.Random(seed)
-    wait = {"first_byte": 0.4, "between_chunks": 0.4}
-    patient = {"first_byte": 60.0, "between_chunks": 60.0}
-    stalls = Client(url, timeout=wait, max_retries=1)
-    chat = Session("good", client=Client(url, timeout=patient, max_retries=1))
-    slow = Session("good", client=stalls)
+    # In seconds. Only where nothing else could end the turn is little time given: a machine may be slow.
+    clients = [
+        Client(url, timeout={"first_byte": first, "between_chunks": between}, max_retries=1)
+        for first, between in ((60.0, 60.0), (60.0, 0.4), (0.4, 0.4))
+    ]
+    chat, halting, hasty = (Session("good", client=client) for client in clients)
     chat.subscribe(partial(_listen, url=url))
     for number in range(turns):
         name = chance.choice(_MIX)
         fault = FAULTS[name]
-        session = slow if name.startswith("stall") else chat
+        session = chat if not name.startswith("stall") else halting if fault.kept else hasty
         before = session.messages
         turn = session.ask({"role": "user", "content": f"{seed}/{number}"}, {"model": name}, streamed=fault.streamed)
         if not turn.wait(60):
@@ -96,8 +101,8 @@ def _run(seed: int, turns: int, url: str, wrong: list[str]) -> None:
         if len(session.messages) > 20:
             validator("request").validate({"model": "m", "messages": session.messages})
             session.clear()
-    chat.client.close()
-    stalls.close()
+    for client in clients:
+        client.close()
 
 
 def soak(url: str, turns: int, sessions: int) -> None:

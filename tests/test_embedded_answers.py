@@ -79,7 +79,8 @@ async def test_an_answer_is_valid_for_its_schema(client, name):
 @talks
 async def test_any_object_ends(client):
     """Where any JSON object will do, one comes that is not empty."""
-    answer = await ask(client, "Describe Rome in JSON.", response_format={"type": "json_object"}, max_tokens=300)
+    fields = {"response_format": {"type": "json_object"}, "temperature": 0, "max_tokens": 1000}
+    answer = await ask(client, "Describe Rome in JSON.", **fields)
     assert json.loads(text(answer))
 
 

@@ -42,9 +42,14 @@ def press(panel: Locator, name: str) -> None:
 def value(notebook: Notebook, index: int) -> str:
     """Run a cell that shows a value and return it, as the notebook has it: what is drawn comes a moment later."""
     notebook.run(index)
-    shown = notebook.page.evaluate(
-        "(index) => window.jupyterapp.shell.currentWidget.content.model.cells.get(index).outputs.toJSON()", index
-    )
+    # What a cell shows reaches the notebook on another channel than the word that it has run.
+    shown = notebook.page.wait_for_function(
+        """(index) => {
+            const { outputs } = window.jupyterapp.shell.currentWidget.content.model.cells.get(index);
+            return outputs.length > 0 && outputs.toJSON();
+        }""",
+        arg=index,
+    ).json_value()
     text = shown[-1]["data"]["text/plain"]
     return text if isinstance(text, str) else "".join(text)
 
