@@ -74,6 +74,8 @@ class CallCard {
           type: "button",
           class: allowed ? "nbp-text-button nbp-primary" : "nbp-text-button",
           onclick: () => {
+            // A button that is off has no focus.
+            this.#summary.focus();
             for (const button of buttons) button.disabled = true;
             this.#actions.approve(turn, id, allowed);
           },

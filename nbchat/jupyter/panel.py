@@ -29,6 +29,7 @@ from nbchat.client.endpoint import default_notice
 from nbchat.client.retry import Retrying
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import requests as ask
+from nbchat.jupyter.audience import Audience
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.inflight import InFlight
 from nbchat.jupyter.preview import preview
@@ -119,13 +120,12 @@ class Panel(anywidget.AnyWidget):
         self._costs: dict[str, float] = {}
         self._flushing = False
         self._flushed = 0.0
-        # The pages that show the panel, and what ends the attendance of whoever looks at them.
-        self._pages: set[str] = set()
-        self._leave: Callable[[], None] = lambda: None
+        self._audience = Audience(session.attend)
         self._offered: list[str] = []
         self._asked_about = 0
         self._names = _namespace()
         self._look()
+        self._place_turns()
         own_id = uuid.uuid4().hex  # a front end does not tell a widget its own
         super().__init__(
             model_id=own_id,
@@ -164,7 +164,7 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             self._closed = True
             self._turns.clear()
-            self._leave()
+            self._audience.leave()
             super().close()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
@@ -295,21 +295,23 @@ class Panel(anywidget.AnyWidget):
             min(len(before), len(now)),
         )
         for turn in {node.turn for node in self._transcript.path[same:]} & self._turns.keys():
-            if self._turns[turn].turn.status in (
-                "queued",
-                "running",
-            ):  # it goes on when its tools have given what they give
+            # One that waits for its tools has messages too, and goes on.
+            if self._turns[turn].turn.status in ("queued", "running"):
                 continue
             settled = self._turns.pop(turn)
             # What there is to remark stands below the answer now, if a page is there to draw it.
-            if self._pages:
+            if self._audience:
                 settled.turn.shown()
+        self._place_turns()
+        self._tell_path(same)
+
+    def _place_turns(self) -> None:
+        """Have what is not settled begin where the messages end."""
         conversation = self._session.conversation
         for turn, shown in self._turns.items():
             if not shown.current:
                 self._turns[turn] = InFlight(shown.turn)
             self._turns[turn].place(conversation, self._transcript.path)
-        self._tell_path(same)
 
     def _tell_path(self, keep: int) -> None:
         """Tell the messages from one on, and in the same breath what is not settled yet."""
@@ -432,7 +434,8 @@ class Panel(anywidget.AnyWidget):
             case ask.Stop(turn=turn):
                 self.stop(turn)
             case ask.Attend(page=page, open=is_open):
-                self._attend(page, is_open=is_open)
+                with self._lock:
+                    self._audience.note(page, is_open=is_open)
             case ask.Approve(turn=turn, call=call, allowed=allowed):
                 self._approve(turn, call, allowed=allowed)
             case ask.Go(node=node):
@@ -476,16 +479,6 @@ class Panel(anywidget.AnyWidget):
         for other in self._session.running:
             if turn is None or other.id == turn:
                 other.cancel()
-
-    def _attend(self, page: str, *, is_open: bool) -> None:
-        """Note that a page shows the panel, or does no more: as long as one does, somebody can be asked."""
-        with self._lock:
-            before = bool(self._pages)
-            self._pages = self._pages | {page} if is_open else self._pages - {page}
-            if not before and self._pages:
-                self._leave = self._session.attend()
-            elif before and not self._pages:
-                self._leave()
 
     def _approve(self, turn: str, call: str, *, allowed: bool) -> None:
         asking = [

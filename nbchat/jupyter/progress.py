@@ -45,7 +45,7 @@ class Progress:
         self._statuses: list[CallStatus] = []
 
     def draw(self) -> bool:
-        """Draw what is new, and return whether there was any text."""
+        """Draw what is new, and return whether there was anything but how calls stand."""
         # In this order: whoever has a piece of the next answer finds the last one among the steps.
         pieces = self._turn.pieces.since(self.seen)
         steps = self._turn.steps[self._steps :]

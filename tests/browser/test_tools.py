@@ -1,0 +1,305 @@
+"""Tools in a real JupyterLab: cards in the panel, lines and folds in a cell, and a person who is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from labs import PATIENCE, Notebook
+from playwright.sync_api import Locator, Page, expect
+from scripted import ScriptedServer, chunk
+from test_cell import ATTACK, kept
+
+from tests.browser.test_panel import ROOT, VECTORS, ask, panel_of, press, ready
+
+TOOLS = '''
+import threading
+go, called = threading.Event(), []
+
+@chat.tool
+def look(at: str) -> str:
+    """Look, for as long as it takes."""
+    go.wait(60)
+    return f"a {at}"
+
+@chat.tool
+def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+@chat.tool(approve=True)
+def delete(path: str) -> str:
+    """Delete."""
+    called.append(path)
+    return f"{path} is gone"
+
+@chat.tool
+def fail() -> None:
+    """Fail."""
+    raise ValueError("no such thing")
+
+class Table:
+    def _repr_html_(self):
+        return "<table class='shown'><tr><td>a table of the user's own</td></tr></table>"
+
+@chat.tool
+def table() -> Table:
+    """Give a table."""
+    return Table()
+
+@chat.tool
+def echo(text: str) -> str:
+    """Say it."""
+    return text
+'''
+
+
+@pytest.fixture
+def opened(open_notebook: Any, page: Page) -> Any:
+    """A function that opens a notebook with tools and a panel, and these cells below."""
+
+    def open_it(*cells: str) -> Notebook:
+        notebook = open_notebook("chat.panel()", *cells, before=TOOLS)
+        notebook.run(1)
+        expect(panel_of(page)).to_be_visible()
+        return notebook
+
+    return open_it
+
+
+def ask_for(server: ScriptedServer, *calls: tuple[str, Any], text: str = "Let me see.") -> None:
+    """Have the model say something and ask for these calls."""
+    asked = [
+        {
+            "index": at,
+            "id": f"c{at}",
+            "type": "function",
+            "function": {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)},
+        }
+        for at, (name, arguments) in enumerate(calls)
+    ]
+    server.stream(chunk(text), chunk(tool_calls=asked), chunk(finish="tool_calls"))
+
+
+def cards(panel: Locator) -> Locator:
+    return panel.locator(".nbp-card")
+
+
+def state(card: Locator, name: str) -> None:
+    expect(card).to_have_attribute("data-state", name)
+
+
+def aside(page: Page, code: str) -> None:
+    """Run code in a shell of its own, as if another program did: the kernel may be busy with a cell."""
+    page.evaluate(
+        """async (code) => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const { content } = await kernel.requestCreateSubshell({}).done;
+            const other = kernel.clone();
+            other.subshellId = content.subshell_id;
+            await other.requestExecute({ code, silent: true, store_history: false }).done;
+            other.dispose();
+        }""",
+        code,
+    )
+
+
+def test_tools_run_in_the_panel_and_survive_a_reload(opened: Any, server: ScriptedServer, page: Page):
+    """Calls are cards in two panels alike; a page reloaded while one runs has them at once, and the answer that follows."""
+    notebook = opened("nbchat.panel()", "go.set()")
+    notebook.run(2)
+    one, other = panel_of(page, 0), panel_of(page, 1)
+    ask_for(server, ("look", {"at": "house"}), ("fail", {}))
+    server.answer("I saw a **house**.")
+    ask(one, "What is there?")
+    for panel in (one, other):
+        state(cards(panel).nth(0), "running")
+        state(cards(panel).nth(1), "failed")
+        expect(panel.locator(".nbp-state")).to_have_text("Calling tools")
+        expect(panel.locator(".nbp-answer")).to_have_count(1)
+    expect(cards(one).nth(0)).to_contain_text("running for")
+    notebook.save()
+    notebook.open()
+    state(cards(one).nth(0), "running")
+    expect(one.locator(".nbp-answer").first).to_contain_text("Let me see.")
+    expect(one.locator(".nbp-question")).to_have_count(1)
+    notebook.run(3)
+    for panel in (one, other):
+        ready(panel)
+        state(cards(panel).nth(0), "done")
+        expect(panel.locator(".nbp-answer")).to_have_count(2)
+        expect(panel.locator(".nbp-answer").last.locator("strong")).to_have_text("house")
+        expect(panel.get_by_role("button", name="Regenerate")).to_have_count(1)
+    card = cards(one).nth(1)
+    assert not card.evaluate("(card) => card.open")
+    card.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(card.locator("pre").last).to_have_text("ValueError: no such thing")
+
+
+def test_approval_by_keyboard_alone(opened: Any, server: ScriptedServer, page: Page):
+    """A call that asks is spoken of and reached with Tab: Enter on Allow runs it, on Don't allow the model is told."""
+    opened()
+    panel = panel_of(page)
+    ask_for(server, ("delete", {"path": "a.txt"}))
+    ask_for(server, ("delete", {"path": "b.txt"}), text="And now the other.")
+    server.answer("One is gone.")
+    box = panel.get_by_label("Your question")
+    box.focus()
+    page.keyboard.type("Delete both.")
+    page.keyboard.press("Enter")
+    expect(page.locator(".nbchat-spoken").last).to_contain_text("The model asks to call delete")
+    group = panel.get_by_role("group", name="May delete be called?")
+    expect(group).to_be_visible()
+    expect(cards(panel)).to_contain_text('path: "a.txt"')
+    expect(box).to_be_focused()  # nobody's typing allows anything
+    for name in ("Don't allow", "Allow"):
+        page.keyboard.press("Shift+Tab")
+        expect(group.get_by_role("button", name=name, exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    state(cards(panel).nth(0), "done")
+    expect(cards(panel).nth(0).locator("summary")).to_be_focused()
+    expect(cards(panel).nth(1)).to_contain_text('path: "b.txt"')
+    group.get_by_role("button", name="Don't allow").focus()
+    page.keyboard.press("Space")
+    state(cards(panel).nth(1), "refused")
+    ready(panel)
+    results = [m["content"] for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
+    assert results == ["a.txt is gone", "delete was not called: the user did not allow it."]
+
+
+def test_a_cell_asks_and_shows_what_tools_gave(opened: Any, server: ScriptedServer, page: Page):
+    """A cell has a line for each call, asks by its own input, and keeps folds, the user's own table, and the answer below."""
+    notebook = opened("%%chat\nGo")
+    ask_for(server, ("add", {"a": 1, "b": 2}), ("delete", {"path": "a.txt"}), ("table", {}))
+    server.answer("So it is.")
+    notebook.start(2)
+    output = notebook.output(2)
+    expect(output.locator("input")).to_be_focused()
+    expect(output.locator(".nbchat-calls")).to_contain_text("add(a=1, b=2) done in")
+    expect(output.locator(".nbchat-calls")).to_contain_text('delete(path="a.txt") asks to be allowed')
+    expect(output).to_contain_text('The model wants to call delete with\n    path: "a.txt"\nAllow it?')
+    page.keyboard.type("y")
+    page.keyboard.press("Enter")
+    notebook.wait(2)
+    expect(output.locator("table.shown")).to_be_visible()
+    expect(kept(output).last).to_contain_text("So it is.")
+    folds = kept(output).first.locator("details")
+    expect(folds).to_have_count(3)
+    assert not folds.first.evaluate("(fold) => fold.open")
+    folds.nth(1).locator("summary").click()
+    expect(folds.nth(1).locator("pre")).to_have_text('path: "a.txt"\n\n→ a.txt is gone\n')
+    outputs = notebook.save()["cells"][2]["outputs"]
+    assert [next(iter(out.get("data", {"stream": 1}))) for out in outputs] == [
+        "text/markdown", "stream", "text/html", "text/markdown",
+    ]  # fmt: skip
+    assert [result["status"] for result in outputs[3]["metadata"]["nbchat"]["rounds"][0]["results"]] == ["done"] * 3
+
+
+def test_the_panel_answers_for_a_cell(opened: Any, server: ScriptedServer, page: Page):
+    """Where a cell and the panel ask the same, a word in the panel is enough: the cell goes on, and so does the notebook."""
+    notebook = opened("chat.send('Go').text", "called")
+    panel = panel_of(page)
+    ask_for(server, ("delete", {"path": "a.txt"}))
+    server.answer("Gone.")
+    notebook.start(2)
+    expect(notebook.output(2).locator("input")).to_be_visible()
+    press(panel, "Allow")
+    notebook.wait(2)
+    expect(notebook.output(2)).to_contain_text("'Gone.'")
+    expect(notebook.output(2).locator("input")).to_have_count(0)
+    notebook.run(3)
+    expect(notebook.output(3)).to_contain_text("['a.txt']")
+
+
+@pytest.mark.parametrize("door", ["panel", "kernel"])
+def test_stop_while_a_tool_hangs(opened: Any, server: ScriptedServer, page: Page, door: str):
+    """A tool that hangs in a cell's turn is stopped by the panel's button and by the kernel's; the next question works."""
+    notebook = opened("%%chat\nGo", "%%chat\nNext")
+    panel = panel_of(page)
+    ask_for(server, ("look", {"at": "x"}))
+    notebook.start(2)
+    state(cards(panel), "running")
+    expect(notebook.output(2).locator(".nbchat-calls")).to_contain_text('look(at="x") running')
+    if door == "panel":
+        press(panel, "Stop")
+    else:
+        notebook.command("notebook:interrupt-kernel")
+    notebook.wait(2)
+    state(cards(panel), "cancelled")
+    ready(panel)
+    expect(panel.locator(".nbp-answer")).to_contain_text("Stopped")
+    expect(kept(notebook.output(2)).locator("summary")).to_have_text('look(at="x") stopped')
+    server.answer("Fine.")
+    notebook.run(3)
+    expect(kept(notebook.output(3))).to_contain_text("Fine.")
+    expect(panel.locator(".nbp-answer").last).to_contain_text("Fine.")
+
+
+def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedServer, page: Page):
+    """Every known attack as a tool's name, arguments and result does nothing in the panel, a cell, and the saved notebook."""
+    away: list[str] = []
+    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    page.on("dialog", lambda dialog: (away.append(dialog.message), dialog.dismiss()))
+    server.schema = False
+    vectors = [vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for vector in VECTORS]
+    attacks = [ATTACK, *("\n\n".join(vectors[at::40]) for at in range(40))]
+    notebook = opened("%%chat\nGo")
+    calls = [call for attack in attacks for call in ((attack[:90], attack), ("echo", {"text": attack}))]
+    ask_for(server, *calls, ("delete", {"path": ATTACK}))
+    server.answer("End.")
+    notebook.start(2)
+    panel, output = panel_of(page), notebook.output(2)
+    expect(output.locator("input")).to_be_visible(timeout=PATIENCE)
+
+    def harmless(*places: Locator) -> None:
+        for place in places:
+            inside = "script, iframe, object, embed, svg[onload], img, form, video, audio, base, meta, link, a"
+            assert place.locator(f":is(.nbp-card, .nbchat-calls, details) :is({inside})").count() == 0
+            attributes = place.evaluate(
+                """(root) => [...root.querySelectorAll(':is(.nbp-card, .nbchat-calls, details) *')]
+                    .flatMap((each) => [...each.attributes]).map(({ name }) => name).filter((name) => /^on|style/.test(name))"""
+            )
+            assert attributes == []
+        assert page.evaluate("() => window.pwned") is None
+        assert away == []
+
+    expect(cards(panel)).to_have_count(len(calls) + 1)
+    harmless(panel, output)
+    press(panel, "Don't allow")
+    notebook.wait(2)
+    expect(kept(output)).to_contain_text("End.")
+    for place in (panel, output):
+        place.evaluate("(root) => { for (const fold of root.querySelectorAll('details')) fold.open = true; }")
+    harmless(panel, output)
+    notebook.save()
+    notebook.open()
+    expect(kept(output)).to_contain_text("End.")
+    harmless(panel_of(page), output)
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
+def test_axe_finds_nothing_in_calls(opened: Any, server: ScriptedServer, page: Page, theme: str):
+    """axe-core finds no violation in cards of every state and in a cell's lines, in each theme."""
+    notebook = opened("%%chat\nGo")
+    page.evaluate(
+        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
+    )
+    panel = panel_of(page)
+    ask_for(server, ("look", {"at": "x"}), ("delete", {"path": "a"}), ("fail", {}), ("add", {"a": 1, "b": 2}))
+    notebook.start(2)
+    for at, name in enumerate(("running", "asking", "failed", "done")):
+        state(cards(panel).nth(at), name)
+        cards(panel).nth(at).evaluate("(card) => { card.open = true; }")
+    page.add_script_tag(path=ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js")
+    page.wait_for_timeout(400)  # colours change over a tenth of a second
+    look = """async (where) => (await axe.run(where)).violations
+        .map((v) => [v.id, ...v.nodes.map((n) => `${n.html} ${n.failureSummary}`)])"""
+    assert page.evaluate(look, ".nbp") == []
+    assert page.evaluate(look, ".nbchat-answer .nbchat-calls") == []
+    press(panel, "Stop")
+    notebook.wait(2)
+    for at in (0, 1):
+        state(cards(panel).nth(at), "cancelled")
+    assert page.evaluate(look, ".nbp") == []
