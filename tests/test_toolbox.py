@@ -12,11 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 from scripted import PATIENCE, ScriptedServer, chunk
 
-from nbchat.attachments.limits import Limits
 from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError, NbchatError, ServerError, TurnCancelled
 from nbchat.session.events import Event, ToolChanged
-from nbchat.session.run import _tables
 from nbchat.session.session import Session
 from nbchat.tools.tool import tool
 
@@ -348,10 +346,17 @@ def test_results_within_the_configured_limits(chat: Session, server: ScriptedSer
     assert len(told) < 400
 
 
-def test_a_figure_for_a_model_that_reads_text_alone():
-    """To the embedded model no picture is sent, which it would refuse; a table it can read."""
-    assert _tables(Figure(figsize=(1, 1)), Limits()) is None
-    assert _tables(pd.DataFrame({"a": [1]}), Limits()) is not None
+def test_a_figure_for_a_model_that_reads_text_alone(chat: Session, server: ScriptedServer, ask_for: Any):
+    """To the embedded model no picture is sent, which it would refuse; it stays in the conversation for those that see."""
+    chat.tool(lambda: Figure(figsize=(1, 1)), name="plot")
+    ask_for(("c", "plot", "{}"))
+    server.answer("Up.")
+    chat.send("Plot!")
+    assert [message["role"] for message in chat.messages] == ["user", "assistant", "tool", "user", "assistant"]
+    chat.model = "local"
+    assert [message["role"] for message in chat.messages] == ["user", "assistant", "tool", "assistant"]
+    chat.model = "scripted"
+    assert len(chat.messages) == 5
 
 
 def test_approval(server: ScriptedServer, ask_for: Any):

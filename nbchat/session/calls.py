@@ -19,6 +19,7 @@ from nbchat.session.markdown import plain_text
 from nbchat.session.toolbox import ASKS_FOR_TOOLS, CallStatus, ToolRun
 from nbchat.tools.arguments import read_arguments
 from nbchat.tools.misfits import Misfit
+from nbchat.wire.media import Part, media_parts
 
 __all__ = ["CallState", "ShownCall", "call_answered", "calls_at", "calls_of", "live_call", "one_line", "results_after"]
 
@@ -53,6 +54,7 @@ class ShownCall:
         seconds: How long it took, or runs already; ``None`` where it did not run, or nobody measured it.
         result: What the model is told of it; ``None`` before.
         traceback: Where the tool failed, for the person who wrote it.
+        media: What of the result is no text, as content parts.
     """
 
     id: str
@@ -62,6 +64,7 @@ class ShownCall:
     seconds: float | None = None
     result: str | None = None
     traceback: str | None = None
+    media: Sequence[Part] = ()
 
     @property
     def title(self) -> str:
@@ -125,6 +128,7 @@ def live_call(run: ToolRun) -> ShownCall:
         seconds,
         None if outcome is None else outcome.text,
         None if outcome is None else outcome.traceback,
+        () if outcome is None else outcome.parts,
     )
 
 
@@ -163,7 +167,8 @@ def calls_of(
         if result is None:
             shown.append(ShownCall(*about, without))
         else:
-            shown.append(ShownCall(*about, result.status, result.duration, result.text))
+            media = media_parts(result.message.get("content"))
+            shown.append(ShownCall(*about, result.status, result.duration, result.text, media=media))
     return shown
 
 

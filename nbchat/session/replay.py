@@ -29,10 +29,12 @@ class Receiver(NamedTuple):
     Attributes:
         server: The server's mark, see :func:`server_mark`; ``None`` for whichever answered before.
         model: The model that is asked for, if one is.
+        sees: Whether it takes anything but text. What tools gave stays in the conversation for those that do.
     """
 
     server: str | None = None
     model: str | None = None
+    sees: bool = True
 
     def is_server_of(self, server: str | None) -> bool:
         """Whether a message's members of its server's own are for this one; where that is not known, they are."""
@@ -94,7 +96,7 @@ def request_messages(said: Sequence[Said], receiver: Receiver = _ANYBODY) -> lis
                 function_answered=bool(after) and after[0].role == "function",
             )
         )
-        if to_see := seen_after(kept, number):
+        if receiver.sees and (to_see := seen_after(kept, number)):
             messages.append({"role": "user", "content": to_see})
     return messages
 

@@ -12,7 +12,6 @@ from types import EllipsisType
 from typing import Any, Protocol
 
 from nbchat.attachments.attach import to_parts
-from nbchat.attachments.limits import Limits
 from nbchat.client import portal
 from nbchat.client.client import Client
 from nbchat.client.endpoint import Endpoint, route
@@ -50,7 +49,6 @@ from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.decode import chunk_of_completion
-from nbchat.wire.media import Part, media_parts
 
 __all__ = ["Host", "Runner", "receiver_of"]
 
@@ -189,7 +187,7 @@ class Runner:
             attended=lambda: self._host.attended or turn.attended,
             told=lambda run: self._events.emit(ToolChanged(turn, run)),
             owner=self._host,
-            to_parts=partial(_tables if endpoint.embedded else to_parts, limits=configured_limits()),
+            to_parts=partial(to_parts, limits=configured_limits()),
             censor=endpoint.api_key.censor if endpoint.api_key else str,
         )
 
@@ -306,13 +304,8 @@ class Runner:
 
 def receiver_of(endpoint: Endpoint, model: str | None) -> Receiver:
     """Return who gets a request for *model* where a session asks *endpoint*."""
-    return Receiver(server_mark(route(endpoint, model)[0].base_url), model)
-
-
-def _tables(value: Any, limits: Limits) -> list[Part] | None:
-    """Return the parts of a result for a model that reads text alone: the embedded one, which refuses all others."""
-    parts = to_parts(value, limits)
-    return None if media_parts(parts) else parts
+    server, _ = route(endpoint, model)
+    return Receiver(server_mark(server.base_url), model, sees=not server.embedded)
 
 
 async def _model(client: Client, parameters: Mapping[str, Any]) -> tuple[str, Endpoint, str]:

@@ -362,11 +362,11 @@ class Session:
 
     def _places(self) -> list[Node | None]:
         """Return, for each of the messages, the node that it is; ``None`` for one that is no node's."""
-        carried = self._carried()
+        carried, sees = self._carried(), self._receiver.sees
         kept = [node.message for node in carried]
         places: list[Node | None] = [None] if self._system else []
         for number, node in enumerate(carried):
-            places += [node, None] if seen_after(kept, number) else [node]
+            places += [node, None] if sees and seen_after(kept, number) else [node]
         return places
 
     def _left_out(self, path: list[Node]) -> int:
