@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from nbchat.attachments.frames import table
 from nbchat.attachments.limits import Limits
 from nbchat.wire.tokens import text_tokens
 
+FIXTURES = Path(__file__).parent / "fixtures" / "tables.json"
+
 
 def lines(value: Any, tokens: int = 2000) -> list[str]:
     """The lines of what a table becomes."""
@@ -33,6 +37,12 @@ def lines(value: Any, tokens: int = 2000) -> list[str]:
 def rows(value: Any, tokens: int = 2000) -> list[list[str]]:
     """The cells of the rows that are shown."""
     return [[cell.strip() for cell in line[1:-1].split(" | ")] for line in lines(value, tokens)[4:]]
+
+
+@pytest.mark.parametrize("example", json.loads(FIXTURES.read_text("utf-8")), ids=lambda example: example["said"])
+def test_the_panel_reads_what_is_written_here(example: dict[str, Any]):
+    """A table is what the panel's reader of tables is tested with (js/tests/table.test.ts): bars, breaks, marks and all."""
+    assert table(pd.DataFrame(example["data"]).convert_dtypes()) == example["text"]
 
 
 def test_a_small_frame_is_shown_whole():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from scripted import PATIENCE, ScriptedServer, chunk
 from test_panel import Front
 
@@ -200,6 +201,29 @@ def test_asking(front: Front, tools: Tools):
     # Kept and read again, a refusal is one still.
     again = Front(nbchat.Session.from_json(tools.chat.to_json(), base_url=tools.server.url))
     assert states(again) == ["done", "refused"]
+
+
+def test_what_a_tool_gave_that_is_no_text(front: Front, tools: Tools):
+    """Of a result's pictures the state has no more than their number; whoever shows them asks for them, also after the turn."""
+    drawn = Figure((8, 5), dpi=120)
+    tools.chat.tool(lambda: drawn, name="plot")
+    tools.ask_for(("c", "plot", "{}"), ("d", "look", '{"at": "x"}'))
+    tools.server.answer("So.")
+    front.ask("ask", text="Plot!")
+    front.wait(lambda m: m["type"] == "call" and m["call"].get("media"))
+    answer = front.panel.get_state(["messages"])["messages"][1]
+    assert [call.get("media") for call in answer["calls"]] == [1, None]
+    now = front.ask("media", node=answer["id"], call=0)
+    tools.go.set()
+    front.path(5)
+    assert len(str(everything(front))) < 3000
+    for front_now in (front, Front(nbchat.Session.from_json(tools.chat.to_json(), base_url=tools.server.url))):
+        assert front_now.ask("media", node=answer["id"], call=0) == now
+    (seen,) = now
+    assert seen["words"].startswith("PNG picture, 960 × 600, ")
+    assert seen["picture"].startswith("data:image/png;base64,")
+    for nothing in ({"node": answer["id"], "call": 1}, {"node": answer["id"], "call": -1}, {"node": "x", "call": 0}):
+        assert front.ask("media", **nothing) == []
 
 
 def test_the_first_answer_counts(front: Front, tools: Tools):

@@ -123,6 +123,17 @@ def test_each_medium_is_looked_at_once(monkeypatch: pytest.MonkeyPatch):
     assert len(module._memory._known) == module._REMEMBERED
 
 
+def test_a_picture_that_is_looked_at_alone():
+    """Asked for large, a picture is its own bytes, and one of more than 2 MB the small one; no address is looked at."""
+    kinds = [noise(300), noise(900)]
+    parts = [part for data in kinds for part in image(data_url("image/jpeg", data))] + image("https://a.b/c.png")
+    small, large = media_in(parts), media_in(parts, large=True)
+    assert len(kinds[1]) > 2_000_000
+    assert large[0].picture == data_url("image/png", kinds[0])
+    assert large[1:] == small[1:]
+    assert [seen.words for seen in large] == [seen.words for seen in small]
+
+
 def test_without_pillow():
     """Where Pillow is missing a small picture is still shown, and a large one is told in words."""
     script = """

@@ -1,5 +1,7 @@
 /** What a view may have done about a message, so that views know neither Python nor the notebook. */
 
+import type { Medium } from "./protocol.ts";
+
 export interface Actions {
   ask(text: string): Promise<boolean>;
   edit(node: string, text: string): void;
@@ -9,6 +11,8 @@ export interface Actions {
   stop(turn?: string): void;
   /** Lets a tool be called, or not. */
   approve(turn: string, call: string, allowed: boolean): void;
+  /** What a call gave that is no text, by the message that asked for it and the call's number in it. */
+  media(node: string, call: number): Promise<readonly Medium[]>;
   go(node: string): void;
   drop(turn: string): void;
   /** Says one line to the reader. */

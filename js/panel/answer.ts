@@ -164,7 +164,7 @@ export class AnswerView {
     this.element.classList.remove("nbchat-running", "nbchat-empty");
     this.element.classList.toggle("nbp-open", message.open ?? false);
     this.element.setAttribute("aria-busy", "false");
-    this.#calls.show(message.turn, message.calls ?? []);
+    this.#calls.show(message);
     this.#foot.replaceChildren(...this.#messageFoot(message));
   }
 

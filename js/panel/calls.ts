@@ -1,9 +1,14 @@
-/** The calls of tools that an answer asks for, a card each: folded, but for one that waits for the reader's word. */
+/**
+ * The calls of tools that an answer asks for, a card each: folded, but for one that waits for the reader's word. Below a
+ * card stands what the tool gave, where that is a table or a picture.
+ */
 
 import { CallLine, type CallState } from "../cell/call.ts";
 import type { Actions } from "./actions.ts";
 import { h } from "./element.ts";
-import type { Call } from "./protocol.ts";
+import { mediaList } from "./media.ts";
+import type { Call, Medium, Message } from "./protocol.ts";
+import { readTable, tableView } from "./table.ts";
 
 /** What a result is, where it is none. */
 const RESULTS: Partial<Record<CallState, string>> = { failed: "Error", refused: "What the model is told" };
@@ -18,22 +23,26 @@ export class CallCards {
     this.element.hidden = true;
   }
 
-  show(turn: string, calls: readonly Call[]): void {
+  show({ id, turn, calls = [] }: Message): void {
     this.element.hidden = calls.length === 0;
     while (this.#cards.length < calls.length) {
       const card = new CallCard(this.#actions);
       this.#cards.push(card);
-      this.element.append(card.element);
+      this.element.append(card.element, card.given);
     }
-    for (const card of this.#cards.splice(calls.length)) card.element.remove();
+    for (const { element, given } of this.#cards.splice(calls.length)) {
+      element.remove();
+      given.remove();
+    }
     calls.forEach((call, at) => {
-      this.#cards[at]?.show(turn, call);
+      this.#cards[at]?.show(turn, call, () => this.#actions.media(id, at));
     });
   }
 }
 
 class CallCard {
   readonly element = h("details", { class: "nbp-card" });
+  readonly given = h("div", { class: "nbp-given" });
   readonly #actions: Actions;
   readonly #line = new CallLine();
   readonly #summary = h("summary", {}, this.#line.element);
@@ -46,7 +55,7 @@ class CallCard {
     this.element.append(this.#summary, this.#body);
   }
 
-  show(turn: string, call: Call): void {
+  show(turn: string, call: Call, media: () => Promise<readonly Medium[]>): void {
     const told = JSON.stringify(call);
     // What the reader is in the middle of stays as it is, whatever becomes of the other calls.
     if (told === this.#told) return;
@@ -57,6 +66,7 @@ class CallCard {
     // It opens by itself to ask, and closes by itself when that is over; anything else is the reader's.
     if (asking !== this.#asked) this.element.open = asking;
     this.#asked = asking;
+    const table = call.state === "done" && call.result ? readTable(call.result) : null;
     const focused = this.#body.contains(document.activeElement);
     this.#body.replaceChildren(
       block("Arguments", call.arguments || "none"),
@@ -64,6 +74,12 @@ class CallCard {
       ...(call.result === undefined ? [] : [block(RESULTS[call.state] ?? "Result", call.result)]),
     );
     if (focused) this.#summary.focus();
+    this.given.replaceChildren(...(table ? [tableView(table)] : []));
+    if (call.media) void media().then((given) => this.#told === told && this.#add(given));
+  }
+
+  #add(given: readonly Medium[]): void {
+    this.given.append(mediaList(given, "What the tool gave"));
   }
 
   #question(turn: string, { id, name }: Call): HTMLElement {

@@ -170,6 +170,7 @@ export class PanelView {
       dismiss: (turn) => attempt("dismiss", { turn }),
       stop: (turn) => this.#stop(turn),
       approve: (turn, call, allowed) => attempt("approve", { turn, call, allowed }),
+      media: (node, call) => this.#connection.request("media", { node, call }).catch(() => []),
       go: (node) => attempt("go", { node }),
       drop: (turn) => attempt("drop", { turn }),
       say: (text) => this.#say(text),

@@ -9,6 +9,8 @@ export interface Call extends Standing {
   /** Each on a line of its own. */
   arguments: string;
   result?: string;
+  /** How many pictures, sounds and files it gave. */
+  media?: number;
   /** What a cell asks that waits for the same word. */
   question?: string;
 }
@@ -144,6 +146,7 @@ export interface Requests {
   stop: [{ turn?: string }, null];
   attend: [{ page: string; open: boolean }, null];
   approve: [{ turn: string; call: string; allowed: boolean }, null];
+  media: [{ node: string; call: number }, Medium[]];
   go: [{ node: string }, null];
   drop: [{ turn: string }, null];
   clear: [{ undo?: boolean }, null];

@@ -27,6 +27,7 @@ const TURN: Turn = {
   note: "",
   round: 1,
   question: null,
+  media: [],
   model: "m",
   keep: 1,
   created: 0,
@@ -57,7 +58,7 @@ function start(message: Message = MESSAGE, turns: Turn[] = [TURN]) {
   return { model, el, asked, tell, cards, button, signals };
 }
 
-const spoken = () => document.querySelector(".nbchat-spoken[role=status]")?.textContent;
+const spoken = () => document.querySelector("body > [role=status]")?.textContent;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -139,9 +140,36 @@ describe("a call", () => {
     const { tell } = start();
     vi.advanceTimersByTime(300);
     expect(spoken()).toBe("The model asks to call delete: allow it, or don't, in the conversation.");
-    (document.querySelector(".nbchat-spoken") as HTMLElement).textContent = "";
+    (document.querySelector("body > [role=status]") as HTMLElement).textContent = "";
     tell(0, { ...RUNNING, state: "done" });
     expect(spoken()).toBe("");
+  });
+
+  test("has below it the table that it gave, and its pictures as soon as Python has sent them", async () => {
+    const { el, model, asked, tell } = start();
+    const table = "pandas DataFrame, 1 row × 1 column:\n\n| a (int64) |\n| --- |\n| <b>1 |\n";
+    tell(0, { ...RUNNING, state: "done", result: table, media: 2 });
+    expect(el.querySelector(".nbp-given td")?.textContent).toBe("<b>1");
+    const [{ id, ...rest }] = asked("media") as [{ id: number }];
+    expect(rest).toEqual({ do: "media", node: "a", call: 0 });
+    const picture = "data:image/png;base64,iVBORw0KGgo=";
+    const link = "https://evil.example/a.png";
+    const result = [
+      { words: "PNG picture", picture },
+      { words: "picture", link, picture: link },
+    ];
+    model.receive({ type: "reply", id, result });
+    await vi.waitFor(() => expect(el.querySelectorAll(".nbp-given li")).toHaveLength(2));
+    expect([...el.querySelectorAll("img")].map(({ src, alt }) => [src, alt])).toEqual([
+      [picture, "PNG picture"],
+    ]);
+    expect(el.querySelector(".nbp-given a")?.getAttribute("rel")).toBe("noopener noreferrer");
+  });
+
+  test("that failed with a table's text has no table", () => {
+    const { el, tell } = start();
+    tell(0, { ...RUNNING, state: "failed", result: "x:\n\n| a |\n| --- |\n| 1 |" });
+    expect(el.querySelector("table")).toBeNull();
   });
 
   test("has nothing below it that can be done as long as its turn goes on", () => {

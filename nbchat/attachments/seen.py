@@ -12,7 +12,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nbchat.attachments.limits import megabytes
@@ -27,6 +27,8 @@ __all__ = ["Seen", "media_in", "shortened", "without_large_media"]
 # pixels, that leaves it twice as many at most, and that a screen with two pixels to the dot has use for.
 _SMALL, _SIDES = 16_000, (384, 256, 128)
 _DRAWN = 50_000_000  # pixels of what is decoded for it: a file of a few bytes may claim to have any number
+# And of one that is looked at alone: what a figure for print has, and far below what a server of notebooks lets through.
+_LARGE = 2_000_000
 _REMEMBERED = 200  # media: their pictures are a few megabytes together
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 # Longer data than this, in characters, says nothing to a reader.
@@ -55,8 +57,12 @@ class Seen:
         return self.words if self.tokens is None else f"{self.words}, ≈ {self.tokens:,} tokens"
 
 
-def media_in(content: Any) -> list[Seen]:
+def media_in(content: Any, *, large: bool = False) -> list[Seen]:
     """Return the pictures, sounds and files of a message's content, in order.
+
+    Args:
+        content: The content: a text, or a list of content parts.
+        large: Whether pictures are as large as they are, if they have no more than 2 MB.
 
     Example:
         >>> [str(seen) for seen in media_in([{"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}])]
@@ -64,7 +70,8 @@ def media_in(content: Any) -> list[Seen]:
     """
     if not isinstance(content, list | tuple):
         return []
-    return [_seen(medium) for medium in map(medium_of, content) if medium is not None]
+    seen = [(medium, _seen(medium)) for medium in map(medium_of, content) if medium is not None]
+    return [_enlarged(*one) if large and one[1].picture else one[1] for one in seen]
 
 
 def _seen(medium: Medium) -> Seen:
@@ -74,6 +81,13 @@ def _seen(medium: Medium) -> Seen:
         host = medium.address.split("/")[2]
         return Seen("image", f"picture at {host}", link=medium.address)
     return Seen(medium.kind, f"{_NOUNS[medium.kind]} {medium.name}".strip())
+
+
+def _enlarged(medium: Medium, seen: Seen) -> Seen:
+    if medium.size > _LARGE:
+        return seen
+    data = medium.data()
+    return replace(seen, picture=data_url(media_type(data), data))
 
 
 _NOUNS = {"image": "picture", "audio": "sound", "file": "file"}

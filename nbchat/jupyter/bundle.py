@@ -23,7 +23,7 @@ from nbchat.wire.values import plain
 __all__ = ["bundle", "bundle_of_rounds", "ended_because", "notes"]
 
 _RECORD_VERSION = 1
-# A medium of more bytes is not kept with the cell that sent it: a notebook is read, saved and compared whole.
+# A medium of more bytes is not kept with the cell that sent it, or whose tool gave it: a notebook is read, saved and compared whole.
 _LARGE = 200_000
 # What a parser of Markdown, HTML or mathematics could see in a call; the rest stays for whoever reads the file.
 _SIGNS = re.compile(r'[^\w (),=."/-]')
@@ -243,16 +243,16 @@ def _record(turn: Turn, session: str | None) -> dict[str, Any]:
     return without_surrogates({name: value for name, value in record.items() if value is not None})  # type: ignore[no-any-return]
 
 
-def _kept(question: Mapping[str, Any] | None) -> Any:
-    """Return a question as a notebook keeps it: of large media no more than what they were."""
-    if question is None:
+def _kept(message: Mapping[str, Any] | None) -> Any:
+    """Return a message as a notebook keeps it: of large media no more than what they were."""
+    if message is None:
         return None
-    return plain({**question, "content": without_large_media(question.get("content"), _LARGE)})
+    return plain({**message, "content": without_large_media(message.get("content"), _LARGE)})
 
 
 def _round_record(step: Step) -> dict[str, Any]:
     """Return an answer that asked for tools with what they gave: messages in the API's form, in their order."""
-    results = [{"message": run.message(), "status": run.status} for run in step.runs if run.over]
+    results = [{"message": _kept(run.message()), "status": run.status} for run in step.runs if run.over]
     return {"answers": [_answer_record(choice) for choice in step.completion.choices], "results": results}
 
 

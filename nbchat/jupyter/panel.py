@@ -438,6 +438,10 @@ class Panel(anywidget.AnyWidget):
                     self._audience.note(page, is_open=is_open)
             case ask.Approve(turn=turn, call=call, allowed=allowed):
                 self._approve(turn, call, allowed=allowed)
+            case ask.Media(node=node, call=call):
+                with self._lock:
+                    transcript = self._transcript
+                return transcript.media(node, call)
             case ask.Go(node=node):
                 session.go(node)
             case ask.Drop(turn=turn):

@@ -25,6 +25,7 @@ __all__ = [
     "Go",
     "Markdown",
     "Maths",
+    "Media",
     "Models",
     "Preview",
     "Regenerate",
@@ -93,6 +94,13 @@ class Approve(_Request):
     turn: str
     call: str
     allowed: bool
+
+
+class Media(_Request):
+    """Give the pictures that a tool gave, by the message that asked for the call and the call's number in it."""
+
+    node: str
+    call: int
 
 
 class Go(_Request):
@@ -169,7 +177,7 @@ class Maths(_Request):
 
 
 Request = (
-    Ask | Edit | Regenerate | Retry | Dismiss | Stop | Attend | Approve | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
+    Ask | Edit | Regenerate | Retry | Dismiss | Stop | Attend | Approve | Media | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
     | Preview | Complete | Models | Snapshot | Maths
 )  # fmt: skip
 

@@ -61,6 +61,17 @@ class Transcript:
         """Return the messages from *start* to before *stop* as the panel's front end takes them."""
         return [self._entry(at) for at in range(*slice(start, stop).indices(len(self.path)))]
 
+    def media(self, message: str, call: int) -> list[dict[str, Any]]:
+        """Return what of a tool's result is no text as the panel's front end takes it, its pictures large.
+
+        Args:
+            message: The identifier of the message that asked for the call.
+            call: Which of its calls it is.
+        """
+        at = next((at for at, node in enumerate(self.path) if node.id == message), None)
+        calls = [] if at is None else self._calls(at)[call : call + 1]
+        return [medium for each in calls for medium in shown_media(each.media, large=True)]
+
     def place_of(self, turn: Turn, run: ToolRun) -> tuple[int, int] | None:
         """Return which message asked for a call of a turn, and which of its calls it is; ``None`` where it is not shown."""
         for number, step in enumerate(turn.rounds):
@@ -90,7 +101,7 @@ class Transcript:
             "text": "" if inside else node.text,
             "status": node.status,
             "reasoning": reasoning_text(dict(node.message)),
-            "media": shown_media(content),
+            "media": [] if inside else shown_media(content),
             # Of a question that is only text, people know how long it is.
             "tokens": content_tokens(content) if node.role == "user" and not isinstance(content, str) else 0,
             "calls": [call_entry(call) for call in self._calls(at)],
@@ -170,6 +181,8 @@ def call_entry(call: ShownCall) -> dict[str, Any]:
         "state": call.state,
         "seconds": call.seconds,
         "result": None if call.result is None else plain_text(call.result),
+        # Making pictures small takes long, and large ones are long: a page asks for those that it shows.
+        "media": len(call.media) or None,
         # A cell may ask the same: its question is taken back when it is answered here.
         "question": question(call) if call.state == "asking" else None,
     }
@@ -185,9 +198,9 @@ def _note(node: Node) -> str:
     return "; ".join(filter(None, (ended, left, *(one_line(remark) for remark in node.remarks or ()))))
 
 
-def shown_media(content: Any) -> list[dict[str, Any]]:
+def shown_media(content: Any, *, large: bool = False) -> list[dict[str, Any]]:
     """Return the media of a message's content as the panel's front end takes them; what is empty is left out."""
     return [
         {name: value for name, value in (("words", str(seen)), ("picture", seen.picture), ("link", seen.link)) if value}
-        for seen in media_in(content)
+        for seen in media_in(content, large=large)
     ]
