@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from labs import Notebook
+import json
+
+from labs import ROOT, Notebook
 from playwright.sync_api import Locator, Page, expect
 
 # A session with a past, without asking anybody.
@@ -16,6 +18,14 @@ def grow(texts, **more):
         parent = str(i)
     chat._conversation.head = parent
 """
+
+
+# Every known attack on what shows text.
+VECTORS = [
+    vector
+    for group in json.loads((ROOT / "tests" / "security" / "xss.json").read_text(encoding="utf-8"))["vectors"].values()
+    for vector in group
+]
 
 
 def panel_of(page: Page, index: int = 0) -> Locator:

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from panels import GROW, ask, panel_of, press, ready, value
+from panels import GROW, VECTORS, ask, panel_of, press, ready, value
 from playwright.sync_api import Page, expect
 from scripted import ScriptedServer, chunk, words
 from test_cell import ATTACK
-
-ROOT = Path(__file__).parent.parent.parent
-GROUPS = json.loads((ROOT / "tests" / "security" / "xss.json").read_text(encoding="utf-8"))["vectors"]
-VECTORS = [vector for group in GROUPS.values() for vector in group]
 
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])

@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from labs import PATIENCE, Notebook
+from labs import PATIENCE, ROOT, Notebook
+from panels import VECTORS, ask, panel_of, press, ready, value
 from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk
 from test_cell import ATTACK, kept
-
-from tests.browser.test_panel import ROOT, VECTORS, ask, panel_of, press, ready
 
 TOOLS = '''
 import threading
@@ -39,19 +38,37 @@ def fail() -> None:
     """Fail."""
     raise ValueError("no such thing")
 
-class Table:
+class Shown:
     def _repr_html_(self):
         return "<table class='shown'><tr><td>a table of the user's own</td></tr></table>"
 
 @chat.tool
-def table() -> Table:
+def table() -> Shown:
     """Give a table."""
-    return Table()
+    return Shown()
 
 @chat.tool
 def echo(text: str) -> str:
     """Say it."""
     return text
+'''
+RICH = f'''{TOOLS}
+import pandas
+from matplotlib.figure import Figure
+
+@chat.tool
+def cities() -> pandas.DataFrame:
+    """List cities."""
+    names = ["Rome", "<b>Oslo</b> | *x*", "![p](http://evil.example/p.png)"]
+    return pandas.DataFrame({{"city": names, "people": [2748109, 717710, 1], "share": [4.5, 13.2, 0.1]}}).convert_dtypes()
+
+@chat.tool
+def plot(title: str) -> Figure:
+    """Plot."""
+    figure = Figure((8, 5), dpi=120)
+    figure.subplots().plot([1, 3, 2])
+    figure.suptitle(title)
+    return figure
 '''
 
 
@@ -59,8 +76,8 @@ def echo(text: str) -> str:
 def opened(open_notebook: Any, page: Page) -> Any:
     """A function that opens a notebook with tools and a panel, and these cells below."""
 
-    def open_it(*cells: str) -> Notebook:
-        notebook = open_notebook("chat.panel()", *cells, before=TOOLS)
+    def open_it(*cells: str, before: str = TOOLS) -> Notebook:
+        notebook = open_notebook("chat.panel()", *cells, before=before)
         notebook.run(1)
         expect(panel_of(page)).to_be_visible()
         return notebook
@@ -90,19 +107,14 @@ def state(card: Locator, name: str) -> None:
     expect(card).to_have_attribute("data-state", name)
 
 
-def aside(page: Page, code: str) -> None:
-    """Run code in a shell of its own, as if another program did: the kernel may be busy with a cell."""
-    page.evaluate(
-        """async (code) => {
-            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-            const { content } = await kernel.requestCreateSubshell({}).done;
-            const other = kernel.clone();
-            other.subshellId = content.subshell_id;
-            await other.requestExecute({ code, silent: true, store_history: false }).done;
-            other.dispose();
-        }""",
-        code,
-    )
+def spoken(page: Page) -> Locator:
+    """What was last said to screen readers, when they had nothing else to say: a region of this role is polite."""
+    return page.locator("body > [role=status]:not([aria-live])").last
+
+
+def told(server: ScriptedServer) -> list[str]:
+    """What the last request tells the model of its calls."""
+    return [message["content"] for message in server.requests[-1].json["messages"] if message["role"] == "tool"]
 
 
 def test_tools_run_in_the_panel_and_survive_a_reload(opened: Any, server: ScriptedServer, page: Page):
@@ -149,7 +161,7 @@ def test_approval_by_keyboard_alone(opened: Any, server: ScriptedServer, page: P
     box.focus()
     page.keyboard.type("Delete both.")
     page.keyboard.press("Enter")
-    expect(page.locator(".nbchat-spoken").last).to_contain_text("The model asks to call delete")
+    expect(spoken(page)).to_contain_text("The model asks to call delete")
     group = panel.get_by_role("group", name="May delete be called?")
     expect(group).to_be_visible()
     expect(cards(panel)).to_contain_text('path: "a.txt"')
@@ -165,8 +177,85 @@ def test_approval_by_keyboard_alone(opened: Any, server: ScriptedServer, page: P
     page.keyboard.press("Space")
     state(cards(panel).nth(1), "refused")
     ready(panel)
-    results = [m["content"] for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
-    assert results == ["a.txt is gone", "delete was not called: the user did not allow it."]
+    assert told(server) == ["a.txt is gone", "delete was not called: the user did not allow it."]
+
+
+def test_a_question_outlives_its_page_and_is_one_in_all_panels(opened: Any, server: ScriptedServer, page: Page):
+    """A page reloaded while a call asks asks again; a word in one panel settles it in the other, which says what became of it."""
+    notebook = opened("nbchat.panel()", "called")
+    notebook.run(2)
+    one, other = panel_of(page, 0), panel_of(page, 1)
+    ask_for(server, ("delete", {"path": "a.txt"}), ("delete", {"path": "b.txt"}))
+    server.answer("One is gone.")
+    ask(one, "Delete both.")
+    for panel in (one, other):
+        expect(panel.get_by_role("group", name="May delete be called?")).to_have_count(2)
+    notebook.save()
+    notebook.open()
+    groups = [panel.get_by_role("group", name="May delete be called?") for panel in (one, other)]
+    for group in groups:
+        expect(group).to_have_count(2)
+    expect(one.locator(".nbp-state")).to_have_text("A tool waits for your word")
+    groups[1].nth(1).get_by_role("button", name="Don't allow").click()
+    for panel, group in zip((one, other), groups, strict=True):
+        state(cards(panel).nth(1), "refused")
+        expect(group).to_have_count(1)
+    groups[0].get_by_role("button", name="Allow", exact=True).click()
+    for panel in (one, other):
+        state(cards(panel).nth(0), "done")
+        ready(panel)
+        expect(panel.get_by_role("group", name="May delete be called?")).to_have_count(0)
+    assert told(server) == ["a.txt is gone", "delete was not called: the user did not allow it."]
+    assert value(notebook, 3) == "['a.txt']"
+
+
+def test_tables_and_pictures_stand_below_the_cards(opened: Any, server: ScriptedServer, page: Page):
+    """A DataFrame is a table and a figure a picture in each panel, also after a reload; the model read text, then saw the picture."""
+    away: list[str] = []
+    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    notebook = opened("nbchat.panel()", before=RICH)
+    notebook.run(2)
+    one, other = panel_of(page, 0), panel_of(page, 1)
+    ask_for(server, ("cities", {}), ("plot", {"title": "<img src=x onerror=pwned=1>"}), ("add", {"a": 1, "b": 2}))
+    server.answer("So it is.")
+    ask(one, "Show me.")
+
+    def complete(panel: Locator) -> None:
+        expect(panel.locator(".nbp-table figcaption")).to_have_text("pandas DataFrame, 3 rows × 3 columns")
+        expect(panel.locator(".nbp-table thead th")).to_have_text(["city string", "people Int64", "share Float64"])
+        expect(panel.locator(".nbp-table tbody td")).to_have_text(
+            [
+                "Rome",
+                "2748109",
+                "4.5",
+                "<b>Oslo</b> | *x*",
+                "717710",
+                "13.2",
+                "![p](http://evil.example/p.png)",
+                "1",
+                "0.1",
+            ]
+        )
+        picture = panel.locator(".nbp-given img")
+        expect(picture).to_have_count(1)
+        page.wait_for_function("(image) => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
+        assert picture.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [960, 600]
+
+    for panel in (one, other):
+        ready(panel)
+        complete(panel)
+    assert not any(card.evaluate("(card) => card.open") for card in cards(one).all())
+    table, drawn, _ = told(server)
+    assert table.startswith("\n\npandas DataFrame, 3 rows × 3 columns:\n\n|  | city (string) | people (Int64) |")
+    assert drawn == "(the result is attached: image)"
+    (seen,) = [m["content"] for m in server.requests[-1].json["messages"] if isinstance(m["content"], list)]
+    assert seen[1]["image_url"]["url"].startswith("data:image/png;base64,")
+    notebook.save()
+    notebook.open()
+    for panel in (one, other):
+        complete(panel)
+    assert away == []
+    assert page.evaluate("() => window.pwned") is None
 
 
 def test_a_cell_asks_and_shows_what_tools_gave(opened: Any, server: ScriptedServer, page: Page):
