@@ -17,6 +17,8 @@ export interface Standing {
   state: CallState;
   /** It took, or runs already. */
   seconds?: number | null;
+  /** What is asked at the keyboard that waits for a word. */
+  question?: string;
 }
 
 const WORDS: Record<CallState, string> = {

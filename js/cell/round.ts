@@ -1,5 +1,6 @@
 /** Draws one answer of a turn: its reasoning in a fold, its choices one under another, a line for each call it asks for. */
 
+import { AskButtons } from "./ask.ts";
 import { CallLine, type Standing } from "./call.ts";
 import { type Choice, makeChoice } from "./choice.ts";
 import type { Format, Round } from "./protocol.ts";
@@ -13,6 +14,7 @@ export class RoundView {
   readonly #calls = document.createElement("ul");
   #choices: Choice[] = [];
   #lines: CallLine[] = [];
+  #buttons: AskButtons[] = [];
   #texts: readonly string[] = [];
   #total = 0;
 
@@ -52,13 +54,18 @@ export class RoundView {
     this.#calls.hidden = calls.length === 0;
     while (this.#lines.length < calls.length) {
       const line = new CallLine();
+      const buttons = new AskButtons();
       const item = document.createElement("li");
-      item.append(line.element);
+      item.append(line.element, buttons.element);
       this.#calls.append(item);
       this.#lines.push(line);
+      this.#buttons.push(buttons);
     }
+    // A cell asks one thing after another.
+    const asked = calls.findIndex(({ question }) => question);
     calls.forEach((call, at) => {
       this.#lines[at]?.show(call);
+      this.#buttons[at]?.show(at === asked ? (call.question ?? "") : "");
     });
   }
 

@@ -10,8 +10,9 @@ import { mediaList } from "./media.ts";
 import type { Call, Medium, Message } from "./protocol.ts";
 import { readTable, tableView } from "./table.ts";
 
+const TOLD = "What the model is told";
 /** What a result is, where it is none. */
-const RESULTS: Partial<Record<CallState, string>> = { failed: "Error", refused: "What the model is told" };
+const RESULTS: Partial<Record<CallState, string>> = { failed: "Error", refused: TOLD };
 
 export class CallCards {
   readonly element = h("div", { class: "nbp-calls", role: "group", "aria-label": "Calls of tools" });
@@ -71,7 +72,9 @@ class CallCard {
     this.#body.replaceChildren(
       block("Arguments", call.arguments || "none"),
       ...(asking ? [this.#question(turn, call)] : []),
-      ...(call.result === undefined ? [] : [block(RESULTS[call.state] ?? "Result", call.result)]),
+      ...(call.result === undefined
+        ? []
+        : [block(table ? TOLD : (RESULTS[call.state] ?? "Result"), call.result.replace(/^\n+/, ""))]),
     );
     if (focused) this.#summary.focus();
     this.given.replaceChildren(...(table ? [tableView(table)] : []));
@@ -102,7 +105,7 @@ class CallCard {
     return h(
       "div",
       { class: "nbp-ask", role: "group", "aria-label": `May ${name} be called?` },
-      h("p", {}, "The model asks to call this tool. It has not run."),
+      h("p", {}, "The model asks to call ", h("code", {}, name), ". It has not run."),
       ...buttons,
     );
   }

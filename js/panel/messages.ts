@@ -74,6 +74,7 @@ export class MessagesView {
     loadImagesOnDemand(this.#list, signal);
     const sizes = new ResizeObserver(() => this.#stuck && this.#scrollToEnd());
     sizes.observe(this.#scroller);
+    sizes.observe(this.#list); // a picture is there later than its message
     signal.addEventListener("abort", () => sizes.disconnect());
     const unsubscribe = connection.transcript.subscribe((change) => this.#told(change));
     signal.addEventListener("abort", unsubscribe);

@@ -7,6 +7,7 @@
  */
 
 import type { Model } from "../cell/anywidget.ts";
+import { enter } from "../cell/prompt.ts";
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
 
@@ -123,12 +124,7 @@ export class Notebook {
 
   /** Enters nothing where a cell asks what was answered here: JupyterLab runs no other cell as long as it is asked. */
   takeBack(question: string): void {
-    for (const box of document.querySelectorAll(".jp-Stdin")) {
-      const input = box.querySelector("input");
-      if (!input || box.querySelector(".jp-Stdin-prompt")?.textContent !== question) continue;
-      input.value = "";
-      input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
-    }
+    enter(question, "");
   }
 
   /** Puts a cell of code below the one that shows the panel. False where there is no notebook to put it into. */

@@ -11,8 +11,6 @@ export interface Call extends Standing {
   result?: string;
   /** How many pictures, sounds and files it gave. */
   media?: number;
-  /** What a cell asks that waits for the same word. */
-  question?: string;
 }
 
 export interface Meter {

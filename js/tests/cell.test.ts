@@ -127,6 +127,36 @@ describe("while it streams", () => {
     expect([details?.hidden, details?.open, details?.textContent]).toEqual([false, false, "Thinkinghm <b>"]);
   });
 
+  test("a call that asks has buttons, which answer in the cell's own box; of several, one after another", () => {
+    const { model, render } = start();
+    const { el } = render();
+    const entered: string[] = [];
+    const box = document.createElement("div");
+    box.className = "jp-Stdin";
+    box.innerHTML = '<pre class="jp-Stdin-prompt">May b?</pre><input>';
+    box
+      .querySelector("input")
+      ?.addEventListener("keydown", ({ key, target }) =>
+        entered.push(`${(target as HTMLInputElement).value} ${key}`),
+      );
+    const call = (line: string) => ({ line, state: "asking", seconds: null, question: `May ${line}?` });
+    const tell = (seq: number, calls: object[]) => {
+      model.receive({ type: "delta", seq, round: 0, texts: [], calls });
+      frame();
+    };
+    const groups = () => [...el.querySelectorAll<HTMLElement>(".nbchat-ask")];
+    tell(1, [call("a"), call("b")]);
+    expect(groups().map((group) => group.hidden)).toEqual([false, true]);
+    document.body.append(box);
+    tell(2, [{ line: "a", state: "running", seconds: 0 }, call("b")]);
+    expect(groups().map((group) => group.hidden)).toEqual([true, false]);
+    for (const button of groups()[1]?.querySelectorAll("button") ?? []) button.click();
+    expect(entered).toEqual(["y Enter", "n Enter"]);
+    box.remove();
+    groups()[1]?.querySelector("button")?.click();
+    expect(groups()[1]?.textContent).toBe(" (answer it in the chat panel)");
+  });
+
   test("calls stand between the answers, as text, and count their seconds", () => {
     const { model, render } = start();
     const { el } = render();

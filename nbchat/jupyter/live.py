@@ -17,7 +17,8 @@ from traitlets import Dict, Int, List, Unicode
 from nbchat.jupyter.bundle import bundle, bundle_of_rounds
 from nbchat.jupyter.options import Drawing
 from nbchat.jupyter.rich import rich_bundles
-from nbchat.session.calls import live_call
+from nbchat.session.calls import ShownCall, live_call
+from nbchat.session.keyboard import question
 from nbchat.session.toolbox import ToolRun
 from nbchat.session.turn import Step, Turn
 from nbchat.wire.accumulator import Piece
@@ -157,6 +158,12 @@ def _answer(**traits: Any) -> Answer:
     return Answer(**traits)
 
 
+def _standing(call: ShownCall) -> dict[str, Any]:
+    """Return how a call stands as the front end takes it."""
+    standing = {"line": call.line, "state": call.state, "seconds": call.seconds}
+    return {**standing, "question": question(call)} if call.state == "asking" else standing
+
+
 class LiveView:
     """Draws a turn in a notebook.
 
@@ -199,10 +206,7 @@ class LiveView:
     def calls(self, runs: Sequence[ToolRun]) -> None:
         """Draw a line for each call."""
         self._run()
-        shown = [live_call(run) for run in runs]
-        self._answer.show_calls(
-            without_surrogates([{"line": call.line, "state": call.state, "seconds": call.seconds} for call in shown])
-        )
+        self._answer.show_calls(without_surrogates([_standing(live_call(run)) for run in runs]))
 
     def go_on(self, step: Step) -> None:
         """Draw the next answer below this one, or below what tools gave, or in the place of one that was set aside."""

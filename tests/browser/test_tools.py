@@ -34,9 +34,9 @@ def delete(path: str) -> str:
     return f"{path} is gone"
 
 @chat.tool
-def fail() -> None:
+def fail(text: str = "no such thing") -> None:
     """Fail."""
-    raise ValueError("no such thing")
+    raise ValueError(text)
 
 class Shown:
     def _repr_html_(self):
@@ -61,6 +61,12 @@ def cities() -> pandas.DataFrame:
     """List cities."""
     names = ["Rome", "<b>Oslo</b> | *x*", "![p](http://evil.example/p.png)"]
     return pandas.DataFrame({{"city": names, "people": [2748109, 717710, 1], "share": [4.5, 13.2, 0.1]}}).convert_dtypes()
+
+@chat.tool
+def frame(text: str) -> pandas.DataFrame:
+    """Put it into a table."""
+    lines = text.split("\\n\\n")
+    return pandas.DataFrame({{lines[0]: lines}}, index=lines)
 
 @chat.tool
 def plot(title: str) -> Figure:
@@ -286,6 +292,23 @@ def test_a_cell_asks_and_shows_what_tools_gave(opened: Any, server: ScriptedServ
     assert [result["status"] for result in outputs[3]["metadata"]["nbchat"]["rounds"][0]["results"]] == ["done"] * 3
 
 
+@pytest.mark.parametrize("answer", ["Allow", "Don't allow"])
+def test_a_cell_has_buttons_to_ask(open_notebook: Any, server: ScriptedServer, page: Page, answer: str):
+    """With no panel there, a call in a %%chat --tools cell asks with its arguments and two buttons; the model is told what was pressed."""
+    notebook = open_notebook("%%chat --tools delete\nGo", "called", before=TOOLS)
+    ask_for(server, ("delete", {"path": "a.txt"}))
+    server.answer("So it is.")
+    notebook.start(1)
+    output = notebook.output(1)
+    expect(output.locator(".jp-Stdin-prompt")).to_contain_text('The model wants to call delete with\n    path: "a.txt"')
+    output.get_by_role("button", name=answer, exact=True).click()
+    notebook.wait(1)
+    expect(kept(output)).to_contain_text("So it is.")
+    allowed = answer == "Allow"
+    assert told(server) == ["a.txt is gone" if allowed else "delete was not called: the user did not allow it."]
+    assert value(notebook, 2) == ("['a.txt']" if allowed else "[]")
+
+
 def test_the_panel_answers_for_a_cell(opened: Any, server: ScriptedServer, page: Page):
     """Where a cell and the panel ask the same, a word in the panel is enough: the cell goes on, and so does the notebook."""
     notebook = opened("chat.send('Go').text", "called")
@@ -327,15 +350,17 @@ def test_stop_while_a_tool_hangs(opened: Any, server: ScriptedServer, page: Page
 
 
 def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedServer, page: Page):
-    """Every known attack as a tool's name, arguments and result does nothing in the panel, a cell, and the saved notebook."""
+    """Every known attack as a tool's name, arguments, result, error and table does nothing in panel, cell and saved notebook."""
     away: list[str] = []
     page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
     page.on("dialog", lambda dialog: (away.append(dialog.message), dialog.dismiss()))
     server.schema = False
     vectors = [vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for vector in VECTORS]
-    attacks = [ATTACK, *("\n\n".join(vectors[at::40]) for at in range(40))]
-    notebook = opened("%%chat\nGo")
-    calls = [call for attack in attacks for call in ((attack[:90], attack), ("echo", {"text": attack}))]
+    attacks = [ATTACK, *("\n\n".join(vectors[at::10]) for at in range(10))]
+    notebook = opened("%%chat\nGo", before=RICH)
+    # No tool has such a name, which the error says; what a tool says, raises or puts into a table is the attack itself.
+    calls: list[tuple[str, Any]] = [(vector, vector) for vector in vectors]
+    calls += [(tool, {"text": attack}) for attack in attacks for tool in ("echo", "fail", "frame")]
     ask_for(server, *calls, ("delete", {"path": ATTACK}))
     server.answer("End.")
     notebook.start(2)
@@ -345,9 +370,9 @@ def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedSer
     def harmless(*places: Locator) -> None:
         for place in places:
             inside = "script, iframe, object, embed, svg[onload], img, form, video, audio, base, meta, link, a"
-            assert place.locator(f":is(.nbp-card, .nbchat-calls, details) :is({inside})").count() == 0
+            assert place.locator(f":is(.nbp-card, .nbp-given, .nbchat-calls, details) :is({inside})").count() == 0
             attributes = place.evaluate(
-                """(root) => [...root.querySelectorAll(':is(.nbp-card, .nbchat-calls, details) *')]
+                """(root) => [...root.querySelectorAll(':is(.nbp-card, .nbp-given, .nbchat-calls, details) *')]
                     .flatMap((each) => [...each.attributes]).map(({ name }) => name).filter((name) => /^on|style/.test(name))"""
             )
             assert attributes == []
@@ -355,36 +380,41 @@ def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedSer
         assert away == []
 
     expect(cards(panel)).to_have_count(len(calls) + 1)
+    expect(panel.locator(".nbp-table")).to_have_count(len(attacks))
     harmless(panel, output)
     press(panel, "Don't allow")
     notebook.wait(2)
-    expect(kept(output)).to_contain_text("End.")
+    expect(kept(output).last).to_contain_text("End.")
     for place in (panel, output):
         place.evaluate("(root) => { for (const fold of root.querySelectorAll('details')) fold.open = true; }")
     harmless(panel, output)
     notebook.save()
     notebook.open()
-    expect(kept(output)).to_contain_text("End.")
+    expect(kept(output).last).to_contain_text("End.")
     harmless(panel_of(page), output)
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
 def test_axe_finds_nothing_in_calls(opened: Any, server: ScriptedServer, page: Page, theme: str):
     """axe-core finds no violation in cards of every state and in a cell's lines, in each theme."""
-    notebook = opened("%%chat\nGo")
+    notebook = opened("%%chat\nGo", before=RICH)
     page.evaluate(
         "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
     )
     panel = panel_of(page)
-    ask_for(server, ("look", {"at": "x"}), ("delete", {"path": "a"}), ("fail", {}), ("add", {"a": 1, "b": 2}))
+    asked = [("look", {"at": "x"}), ("delete", {"path": "a"}), ("fail", {}), ("cities", {}), ("plot", {"title": "Up"})]
+    ask_for(server, *asked)
     notebook.start(2)
-    for at, name in enumerate(("running", "asking", "failed", "done")):
+    for at, name in enumerate(("running", "asking", "failed", "done", "done")):
         state(cards(panel).nth(at), name)
         cards(panel).nth(at).evaluate("(card) => { card.open = true; }")
     page.add_script_tag(path=ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js")
     page.wait_for_timeout(400)  # colours change over a tenth of a second
     look = """async (where) => (await axe.run(where)).violations
         .map((v) => [v.id, ...v.nodes.map((n) => `${n.html} ${n.failureSummary}`)])"""
+    expect(panel.locator(".nbp-given img")).to_be_visible()
+    expect(panel.locator(".nbp-given table")).to_be_visible()
+    expect(notebook.output(2).get_by_role("button", name="Allow", exact=True)).to_be_visible()
     assert page.evaluate(look, ".nbp") == []
     assert page.evaluate(look, ".nbchat-answer .nbchat-calls") == []
     press(panel, "Stop")
