@@ -6,7 +6,7 @@
 import { CallLine, type CallState } from "../cell/call.ts";
 import type { Actions } from "./actions.ts";
 import { h } from "./element.ts";
-import { mediaList } from "./media.ts";
+import { givenList } from "./media.ts";
 import type { Call, Medium, Message } from "./protocol.ts";
 import { readTable, tableView } from "./table.ts";
 
@@ -78,11 +78,10 @@ class CallCard {
     );
     if (focused) this.#summary.focus();
     this.given.replaceChildren(...(table ? [tableView(table)] : []));
-    if (call.media) void media().then((given) => this.#told === told && this.#add(given));
-  }
-
-  #add(given: readonly Medium[]): void {
-    this.given.append(mediaList(given, "What the tool gave"));
+    if (!call.media) return;
+    void media().then((given) => {
+      if (this.#told === told && given.length > 0) this.given.append(givenList(given, call.name));
+    });
   }
 
   #question(turn: string, { id, name }: Call): HTMLElement {

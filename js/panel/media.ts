@@ -7,17 +7,23 @@ import type { Medium } from "./protocol.ts";
 /** What Python makes of a picture's own bytes. No SVG: it is a document, with scripts in it. */
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+$/;
 
-export function mediaList(media: readonly Medium[], label = "Sent with the question"): HTMLElement {
+export function mediaList(media: readonly Medium[]): HTMLElement {
   return h(
     "ul",
-    { class: "nbp-media", "aria-label": label, hidden: media.length === 0 },
-    ...media.map((medium) => h("li", {}, ...shown(medium))),
+    { class: "nbp-media", "aria-label": "Sent with the question", hidden: media.length === 0 },
+    ...media.map((medium) => h("li", {}, ...shown(medium, medium.words))),
   );
 }
 
-function shown({ words, picture = "", link = "" }: Medium): (HTMLElement | string)[] {
+/** What a tool gave: the picture is named after the tool, since its size stands below it. */
+export function givenList(media: readonly Medium[], tool: string): HTMLElement {
+  const items = media.map((medium) => h("li", {}, ...shown(medium, `Picture from ${tool}`)));
+  return h("ul", { class: "nbp-media", "aria-label": `Given by ${tool}` }, ...items);
+}
+
+function shown({ words, picture = "", link = "" }: Medium, alt: string): (HTMLElement | string)[] {
   if (PICTURE.test(picture)) {
-    return [h("img", { src: picture, alt: words, title: words }), h("span", { "aria-hidden": true }, words)];
+    return [h("img", { src: picture, alt, title: words }), h("span", { "aria-hidden": true }, words)];
   }
   return [
     isSafeLink(link) ? h("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, words) : words,

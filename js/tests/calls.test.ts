@@ -161,7 +161,7 @@ describe("a call", () => {
     model.receive({ type: "reply", id, result });
     await vi.waitFor(() => expect(el.querySelectorAll(".nbp-given li")).toHaveLength(2));
     expect([...el.querySelectorAll("img")].map(({ src, alt }) => [src, alt])).toEqual([
-      [picture, "PNG picture"],
+      [picture, "Picture from look"],
     ]);
     expect(el.querySelector(".nbp-given a")?.getAttribute("rel")).toBe("noopener noreferrer");
   });

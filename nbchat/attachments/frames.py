@@ -24,6 +24,8 @@ _WANTED_ROWS = 5
 _BORDER, _RULE = 3, 6
 # Columns beyond these are not even named.
 _MOST_COLUMNS = 500
+# Whatever anybody takes for the end of a line, which in a table is the end of a row.
+_BREAK = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 
 _Row = Sequence[Any]
 
@@ -198,4 +200,4 @@ def _cell(value: Any) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     if len(text) > _MOST_TEXT:
         text = f"{text[:_MOST_TEXT]}…"
-    return re.sub(r"\s*\n\s*", " ", text).replace("|", "\\|")
+    return _BREAK.sub(" ", text).replace("|", "\\|")
