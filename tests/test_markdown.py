@@ -2,9 +2,11 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import time
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from inspector import EVERY_VECTOR, VECTORS, Inspector
 from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from nbchat.session.markdown import plain_text, safe, safe_html, safe_markdown
+from nbchat.session.markdown import as_words, plain_text, safe, safe_html, safe_markdown
 from nbchat.session.markdown.maths import read_maths
 from scripts.node import npm
 
@@ -43,6 +45,17 @@ def test_no_vector_survives(group):
     for vector in VECTORS[group]:
         for wrapped in (vector, f"- a\n\n  {vector}", f"> {vector}", f"**{vector}**", f"x {vector} `y` $z$ {vector}"):
             assert faults(safe_markdown(wrapped)) == [], wrapped
+
+
+@pytest.mark.parametrize("group", VECTORS)
+def test_no_vector_survives_within_a_line(group):
+    """As words they are what they were, letter by letter, wherever in a line: no parser sees a sign in them."""
+    for vector in VECTORS[group]:
+        for before, after in (("*[", "]*"), ("**A** (", ")"), ("<code>", "</code> b"), ("[", "](http://a.b)")):
+            markdown = f"{before}{as_words(vector)}{after}"
+            assert faults(markdown) == [], markdown
+            text = unescape(re.sub(r"<[^>]*>", "", rendered(markdown)))
+            assert "".join(plain_text(vector).split()) in "".join(text.split())
 
 
 @pytest.mark.parametrize("group", VECTORS)

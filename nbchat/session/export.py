@@ -10,7 +10,7 @@ from typing import Any
 from nbchat.session.calls import call_answered, calls_at
 from nbchat.session.context import Context, checked_context
 from nbchat.session.conversation import Conversation, Node
-from nbchat.session.markdown import as_code, safe_markdown
+from nbchat.session.markdown import as_code, as_words, safe_markdown
 from nbchat.session.markdown.media import media_markdown
 from nbchat.wire.decode import without_surrogates
 
@@ -53,14 +53,14 @@ def markdown_of(path: Sequence[Node], start: int = 0) -> list[str]:
 def _message(path: Sequence[Node], at: int) -> str:
     """Return one message: who speaks, the text, what was sent with it, and the calls that it asks for."""
     node = path[at]
-    who = f"**{_NAMES.get(node.role, node.role)}**" + (f" ({safe_markdown(node.model)})" if node.model else "")
+    who = f"**{_NAMES.get(node.role, node.role)}**" + (f" ({as_words(node.model)})" if node.model else "")
     media = media_markdown(node.message.get("content"))
     if node.role == "tool":
         call = call_answered(path, at)
-        told = f" {safe_markdown(call.title)}, {call.how}" if call else ""
+        told = f" {as_words(call.title)}, {call.how}" if call else ""
         return "\n\n".join(filter(None, (f"{who}{told}", as_code(node.text), media)))
     calls = [
-        f"Calls {safe_markdown(call.title)}" + (f":\n\n{as_code(call.in_full)}" if call.in_full else "")
+        f"Calls {as_words(call.title)}" + (f":\n\n{as_code(call.in_full)}" if call.in_full else "")
         for call in calls_at(path, at)
     ]
     said = [safe_markdown(node.text)] if node.text or not (calls or media) else []

@@ -3,6 +3,6 @@
 from nbchat.session.markdown.html import safe_html
 from nbchat.session.markdown.reader import plain_text
 from nbchat.session.markdown.safe import safe_markdown
-from nbchat.session.markdown.writer import as_code
+from nbchat.session.markdown.writer import as_code, as_words
 
-__all__ = ["as_code", "plain_text", "safe_html", "safe_markdown"]
+__all__ = ["as_code", "as_words", "plain_text", "safe_html", "safe_markdown"]

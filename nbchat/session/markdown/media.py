@@ -6,6 +6,7 @@ from typing import Any
 
 from nbchat.attachments.seen import Seen, media_in
 from nbchat.session.markdown.safe import safe_markdown
+from nbchat.session.markdown.writer import as_words
 
 __all__ = ["media_markdown", "picture_markdown"]
 
@@ -23,7 +24,7 @@ def media_markdown(content: Any) -> str:
 def _one(seen: Seen) -> str:
     if seen.link:
         return safe_markdown(f"[{seen.words}]({seen.link})")
-    return "\n\n".join(filter(None, (picture_markdown(seen), f"*[{safe_markdown(str(seen))}]*")))
+    return "\n\n".join(filter(None, (picture_markdown(seen), f"*[{as_words(str(seen))}]*")))
 
 
 def picture_markdown(seen: Seen) -> str:

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from nbchat.session.markdown.maths import plain_tex
 from nbchat.session.markdown.reader import MAIL_ADDRESS, Node, joined, parse_line, plain_text, read
 
-__all__ = ["LANGUAGE", "as_code", "write"]
+__all__ = ["LANGUAGE", "as_code", "as_words", "write"]
 
 
 _ESCAPE = re.compile(
@@ -26,6 +26,8 @@ _MATHJAX = re.compile(r"\\(?:[\\()\[\]$]|begin|end|(?:eq)?ref|\Z)")
 _FENCE = re.compile(r"^(?:~~~|```)", re.MULTILINE)
 _FENCELESS = re.compile(r"`|\\\\[()\[\]]|\\(?:begin|end)\{")  # what backticks don't keep from every parser
 _SIGNS = re.compile(r"[!-/:-?\[-`{-~\n\t]|(?<!@)@(?!@)|^ | $")
+# What a parser of Markdown, HTML or mathematics could see; the rest stays for whoever reads the file.
+_NO_WORDS = re.compile(r"""[^\w (),=."'/;≈→-]|(?<!\w)_|_(?!\w)""")
 
 
 def _write_line(nodes: list[Node], *, cell: bool = False, heading: bool = False) -> str:
@@ -354,6 +356,20 @@ def _code_lines(source: str, info: str, *, nested: bool) -> list[str]:
 def as_code(text: str) -> str:
     """The whole text as one block of code."""
     return "\n".join(_code_lines(text.removesuffix("\n"), "", nested=False))
+
+
+def as_words(text: str) -> str:
+    """Text as Markdown that says just that, in the middle of any line: no parser sees a sign in it.
+
+    A document that was made safe can't stand there: what is a block of code on lines of its own is HTML within a line.
+    """
+
+    def sign(found: re.Match[str]) -> str:
+        entity = f"&#{ord(found[0])};"
+        # MathJax reads the page, where an entity is what it stands for, but no formula across elements.
+        return f"<span>{entity}</span>" if found[0] in "$\\" else entity
+
+    return _NO_WORDS.sub(sign, plain_text(text))
 
 
 def _table(tokens: Sequence[Token]) -> list[str]:
