@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import Any
 
 import pytest
 from jupyter_client.session import json_packer
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from scripted import PATIENCE, USAGE, ScriptedServer, chunk
+from test_markdown import VECTORS, Inspector, lenient
 
 from nbchat.errors import NbchatError
 from nbchat.jupyter.bundle import bundle, notes
+from nbchat.jupyter.choices import ShownChoice, in_columns
+from nbchat.session.calls import one_line
 from nbchat.session.session import Session
 from nbchat.session.turn import Turn
 
@@ -19,6 +24,30 @@ NASTY = (
     '<script>alert(1)</script> <img src=x onerror="alert(2)"> [x](javascript:alert(3)) ![y](http://evil/?q=1) \x1b[2J'
 )
 FORMATS = ["markdown", "text", "code", "json"]
+
+
+class Columns(Inspector):
+    """Notes how deep within our boxes each column begins and ends, beside what any text may do."""
+
+    def __init__(self, *args: Any) -> None:
+        self.places: list[int] = []
+        self._open: list[str] = []
+        super().__init__(*args)
+
+    @staticmethod
+    def _is_plain(style: str) -> bool:
+        return style.startswith(("display: flex", "border: 1px", "text-align:"))
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        super().handle_starttag(tag, attrs)
+        if tag == "div":
+            self._open.append(dict(attrs).get("class") or "")
+            if self._open[-1] == "nbchat-column":
+                self.places.append(self._open.count("nbchat-row") + self._open.count("nbchat-column") - 1)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "div" and self._open and self._open.pop() == "nbchat-column":
+            self.places.append(self._open.count("nbchat-row") + 1)
 
 
 def ask(server: ScriptedServer, question: Any = "Hi", *, client_key: str = "sk-secret", **overrides: Any) -> Turn:
@@ -138,13 +167,66 @@ def test_why_it_ended_is_said(server: ScriptedServer, finish: str, said: str):
     assert data["text/markdown"].startswith("text")
 
 
-def test_each_reason_is_said_once(server: ScriptedServer):
-    """Of several answers that ended for several reasons each reason is said once."""
+@pytest.mark.parametrize("group", VECTORS)
+def test_nothing_a_server_says_beside_the_text_runs(server: ScriptedServer, group: str):
+    """A finish reason and a model's name are a server's words: below an answer, and in an export, they are only that."""
+    for vector in VECTORS[group]:
+        text = vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for count in (1, 2):
+            events = [chunk("a", index=index) | {"model": text} for index in range(count)]
+            server.stream(*events, *(chunk(index=index, finish=text) for index in range(count)))
+            chat = Session("m", base_url=server.url)
+            turn = chat.stream("Hi", n=count)
+            turn.result(PATIENCE)
+            for markdown in (kept(turn)[0]["text/markdown"], chat.to_markdown()):
+                html = lenient.render(markdown) + markdown2html_mistune(markdown)
+                assert Columns(html, ("nbchat-choices",), ("turn",)).found == [], vector
+
+
+def test_each_has_its_own_end(server: ScriptedServer):
+    """Of several answers that ended for several reasons each has its own below it, and the turn none."""
     events = [chunk("a", index=i) for i in range(3)]
     events += [chunk(index=i, finish=finish) for i, finish in enumerate(["length", "length", "content_filter"])]
     server.stream(*events)
     turn = ask(server, n=3)
-    assert notes(turn) == ["cut off at max_tokens", "withheld by the server's content filter"]
+    assert notes(turn) == []
+    cut, withheld = "cut off at max_tokens", "withheld by the server's content filter"
+    for form, ended in (("text/plain", "[{}]"), ("text/markdown", "*[{}]*")):
+        columns = re.split("Choice . of 3", kept(turn)[0][form])[1:]
+        assert [
+            ended.format(reason) in column for reason, column in zip((cut, cut, withheld), columns, strict=True)
+        ] == [True] * 3
+        assert withheld not in columns[0]
+
+
+@pytest.mark.parametrize("group", VECTORS)
+def test_no_answer_leaves_its_column(group: str):
+    """Whatever an answer says or ends with, the boxes round several stay three, and nothing in them does anything."""
+    for vector in VECTORS[group]:
+        text = vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        markdown = in_columns(
+            [ShownChoice(text, one_line(text)), ShownChoice(f"- {text}"), ShownChoice(f"> ```\n{text}")], "t"
+        )
+        for html in (lenient.render(markdown), markdown2html_mistune(markdown)):
+            inspector = Columns(html, ("nbchat-choices",), ("turn",))
+            assert inspector.found == [], vector
+            assert inspector.places == [1, 2, 1, 2, 1, 2], vector
+
+
+def test_the_way_to_another_answer(server: ScriptedServer):
+    """Below several answers stands what to write in Python to go on from the second, and it does that."""
+    server.answer("a", "b")
+    server.answer("c", "d")
+    chat = Session("m", base_url=server.url)
+    for ask_it, expected in ((lambda: chat.stream("Q", n=2), "b"), (lambda: chat.regenerate(n=2), "d")):
+        turn = ask_it()
+        turn.result(PATIENCE)
+        said = kept(turn)[0]["text/plain"].splitlines()[-1]
+        chat.choose(int(re.fullmatch(r"To go on from choice 2: session\.choose\((\d)\)", said)[1]))
+        assert chat.messages[-1]["content"] == expected
+    assert "get_session('drafts').choose(3)" in kept(turn, session="drafts")[0]["text/plain"]
+    chat.undo()
+    assert "To go on" not in kept(turn)[0]["text/plain"]
 
 
 def test_code_only(server: ScriptedServer):

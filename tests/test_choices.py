@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,7 +112,7 @@ def shell(tmp_path: Path, server: ScriptedServer) -> Iterator[Kernel]:
 
 
 def test_in_a_cell(shell: Kernel, server: ScriptedServer):
-    """The cell is told of both as they come; what stays has each under its heading, and from Python any is gone on from."""
+    """The cell is told of both as they come; what stays has each under its head with its end, and from Python any is gone on from."""
     go = in_turns(server)
     told: set[Any] = set()
 
@@ -123,10 +124,14 @@ def test_in_a_cell(shell: Kernel, server: ScriptedServer):
             go.set()
 
     shown = shell.run("%%chat -n 2 --out got\nQ", cell="a", seen=seen)
-    assert shown.markdown.startswith("**Choice 1 of 2**\n\nleft side\n\n**Choice 2 of 2**\n\nright away")
-    assert "cut off at max_tokens" in shown.markdown
+    assert [part.strip() for part in re.split(r"</?(?:div|nbchat-choices).*>", shown.markdown)] == [
+        *("", "", "", "**Choice 1 of 2**\n\nleft side", ""),
+        *("**Choice 2 of 2**\n\nright away\n\n*[cut off at max_tokens]*", "", ""),
+        "To go on from choice 2: <code>nbchat.get_session('default').choose(1)</code>",
+    ]
+    assert shown.outputs[0]["data"]["text/plain"].startswith("**Choice 1 of 2**\n\nleft side\n\n**Choice 2 of 2**\n\n")
     assert [answer["message"]["content"] for answer in shown.record["answers"]] == ["left side", "right away"]
     assert told == {"left", "right", " side", " away"}
-    shell.run("import nbchat\nchat = nbchat.get_session()\nchat.choose(1)")
+    shell.run("import nbchat\nchat = nbchat.get_session('default')\nchat.choose(1)")
     assert shell.value("chat.messages[-1]['content']") == "right away"
     assert shell.value("[choice.message.content for choice in got.choices]") == ["left side", "right away"]

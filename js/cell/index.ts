@@ -2,6 +2,7 @@
 
 import type { Answer } from "./answer.ts";
 import type { InitializeProps, RenderProps, Widget } from "./anywidget.ts";
+import { serveChoices } from "./choosing.ts";
 import { connect } from "./connection.ts";
 import { BUILD, provide } from "./registry.ts";
 import { show } from "./view.ts";
@@ -10,8 +11,8 @@ function cell(): Widget {
   let answer: Answer | undefined;
   return {
     initialize({ model, signal }: InitializeProps): void {
-      // The hub has no answer: that its code has been evaluated is all it is for.
       if (model.get("rounds") !== undefined) answer = connect(model, signal);
+      else serveChoices(model, signal); // the hub, which has no answer of its own
     },
     render({ el, signal }: RenderProps): void {
       if (answer) show(answer, el, signal);

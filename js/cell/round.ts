@@ -1,4 +1,4 @@
-/** Draws one answer of a turn: its reasoning in a fold, its choices one under another, a line for each call it asks for. */
+/** Draws one answer of a turn: its reasoning in a fold, its choices side by side, a line for each call it asks for. */
 
 import { AskButtons } from "./ask.ts";
 import { CallLine, type Standing } from "./call.ts";
@@ -86,6 +86,8 @@ export class RoundView {
   }
 
   #choice(index: number): Choice {
+    // Plain text stays one beneath the other, as the notebook will have it.
+    this.#body.classList.toggle("nbchat-row", this.#total > 1 && this.#format === "markdown");
     while (this.#choices.length <= index) {
       const title = this.#total > 1 ? `Choice ${this.#choices.length + 1} of ${this.#total}` : null;
       const choice = makeChoice(this.#format, title);

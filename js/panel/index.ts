@@ -1,6 +1,7 @@
 /** The chat panel: one connection for a model, any number of views on it. */
 
 import type { InitializeProps, RenderProps, Widget } from "../cell/anywidget.ts";
+import { whenKernelEnds } from "../cell/kernel.ts";
 import { Attendance } from "./attendance.ts";
 import { Connection } from "./connection.ts";
 import { Notebook } from "./notebook.ts";
@@ -17,7 +18,7 @@ export default (): Widget => {
       connection = new Connection(model, signal);
       attendance = new Attendance(connection, signal);
       notebook = new Notebook(model);
-      notebook.whenGone(() => connection?.lose(), signal);
+      whenKernelEnds(model, () => connection?.lose(), signal);
       const { transcript } = connection;
       signal.addEventListener(
         "abort",

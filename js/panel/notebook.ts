@@ -37,20 +37,10 @@ interface ExecuteReply {
 }
 
 const PANELS = Symbol.for("nbchat.panels");
-/** JupyterLab's words for a kernel that is no longer the one it was. */
-const ENDS = new Set(["restarting", "autorestarting", "dead", "terminating"]);
 
 interface Manager {
   kernel?: Kernel;
-  context?: {
-    model?: NotebookModel;
-    sessionContext?: { statusChanged?: StatusSignal };
-  };
-}
-
-interface StatusSignal {
-  connect(slot: (sender: unknown, status: string) => void): unknown;
-  disconnect(slot: (sender: unknown, status: string) => void): unknown;
+  context?: { model?: NotebookModel };
 }
 
 interface NotebookModel {
@@ -174,17 +164,6 @@ export class Notebook {
       }
       return file;
     };
-  }
-
-  /** Calls back when the kernel that held the session ends, however it does. */
-  whenGone(gone: () => void, signal: AbortSignal): void {
-    const changed = (this.#model.widget_manager as Manager | undefined)?.context?.sessionContext
-      ?.statusChanged;
-    const heard = (_: unknown, status: string) => {
-      if (ENDS.has(status)) gone();
-    };
-    changed?.connect(heard);
-    signal.addEventListener("abort", () => changed?.disconnect(heard));
   }
 
   /** Shows the panel again where a reloaded notebook has only its Markdown. */

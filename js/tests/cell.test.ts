@@ -72,8 +72,11 @@ describe("while it streams", () => {
     expect(model.listening).toBe(0);
   });
 
-  test("several choices stand one under another, each with its heading", () => {
-    const { model, render } = start({ rounds: [round("", "")] });
+  test.each([
+    ["markdown", "nbchat-body nbchat-row"],
+    ["text", "nbchat-body"],
+  ])("several choices in %s have a heading each; Markdown stands side by side", (format, shape) => {
+    const { model, render } = start({ rounds: [round("", "")], format });
     const { el } = render();
     model.receive({
       type: "delta",
@@ -87,6 +90,7 @@ describe("while it streams", () => {
     frame();
     const texts = [...el.querySelectorAll(".nbchat-choice")].map((each) => each.textContent?.trim());
     expect(texts).toEqual(["Choice 1 of 2first", "Choice 2 of 2second"]);
+    expect(el.querySelector(".nbchat-body")?.className).toBe(shape);
   });
 
   test("a choice that nobody had announced gives all of them their headings", () => {

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nbchat.attachments.seen import media_in, without_large_media
 from nbchat.client.endpoint import is_local_model
+from nbchat.jupyter.choices import ShownChoice, in_columns, in_text, way_to_another
 from nbchat.jupyter.options import Format
 from nbchat.session.calls import ShownCall, calls_of, live_call, one_line
 from nbchat.session.code import code_blocks
-from nbchat.session.markdown import as_code, plain_text, safe_markdown
+from nbchat.session.markdown import as_code, as_words, plain_text, safe_markdown
 from nbchat.session.markdown.media import picture_markdown
 from nbchat.session.turn import Step, Turn
 from nbchat.wire.decode import without_surrogates
@@ -25,8 +25,6 @@ __all__ = ["bundle", "bundle_of_rounds", "ended_because", "notes"]
 _RECORD_VERSION = 1
 # A medium of more bytes is not kept with the cell that sent it, or whose tool gave it: a notebook is read, saved and compared whole.
 _LARGE = 200_000
-# What a parser of Markdown, HTML or mathematics could see in a call; the rest stays for whoever reads the file.
-_SIGNS = re.compile(r'[^\w (),=."/-]')
 # How much of a tool's result the plain text shows, in characters.
 _RESULT = 200
 
@@ -53,9 +51,8 @@ def notes(turn: Turn) -> list[str]:
         said.append("stopped")
     elif turn.status == "failed":
         said.append("broke off here")
-    elif completion is not None:
-        reasons = {choice.finish_reason for choice in completion.choices}
-        said += sorted(words for reason in reasons if (words := ended_because(reason)))
+    elif completion is not None and len(completion.choices) == 1:  # each of several has its own below it
+        said += filter(None, [ended_because(completion.finish_reason)])
     if turn.left_out is not None and completion is not None:
         said.append(str(turn.left_out))
     asked = turn.asked.parameters.get("model")
@@ -97,12 +94,16 @@ def bundle(
         ``text/markdown`` that is safe wherever it is rendered (left out with ``text``) and ``text/plain``; as metadata
         the record of the turn under ``nbchat``.
     """
-    below = "; ".join([*notes(turn), *([note] if note else [])])
+    below = "; ".join(filter(None, [*notes(turn), note]))
     sections = [] if form in ("code", "json") else [_round(step) for step in turn.rounds[since:]]
     sections += _last(turn, form)
     sections.append(_Section(_pictures(turn, form), ""))
     if below:
-        sections.append(_Section(f"*[{safe_markdown(below)}]*", f"[{below}]"))
+        sections.append(_Section(f"*[{as_words(below)}]*", f"[{below}]"))
+    if way := way_to_another(turn, session):
+        sections.append(
+            _Section(f"To go on from choice 2: <code>{as_words(way)}</code>", f"To go on from choice 2: {way}")
+        )
     return _written(sections, form), {"nbchat": _record(turn, session)}
 
 
@@ -146,13 +147,14 @@ def _last(turn: Turn, form: Format) -> list[_Section]:
         return []
     texts = [content_text(c.message.content) or c.message.refusal or "" for c in answer.choices]
     texts = [_shaped(text, form) for text in texts]
+    if len(texts) > 1:
+        endings = [ended_because(choice.finish_reason) for choice in answer.choices]
+        shown = [ShownChoice(text, ended) for text, ended in zip(texts, endings, strict=True)]
+        said = _Section(in_columns(shown, turn.id), in_text(shown))
+    else:
+        said = _Section("".join(map(safe_markdown, texts)), "".join(map(plain_text, texts)))
     thinking = _thinking(answer.message) if form == "markdown" else ""
-    sections = [
-        _Section(
-            "\n\n".join(filter(None, [thinking, _headed([safe_markdown(text) for text in texts])])),
-            _headed([plain_text(text) for text in texts]),
-        )
-    ]
+    sections = [_Section("\n\n".join(filter(None, [thinking, said.markdown])), said.plain)]
     if form in ("markdown", "text"):
         calls = calls_of(answer.message.to_dict(), turn.status, answer.finish_reason)
         sections += [_Section(_fold(call), _told(call)) for call in calls]
@@ -169,8 +171,7 @@ def _fold(call: ShownCall) -> str:
     result = plain_text(call.traceback or call.result or "").rstrip("\n")
     result = result and f"→{chr(10) if chr(10) in result else ' '}{result}"
     inside = "\n\n".join(filter(None, [call.in_full, result])) or "no arguments"
-    line = _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", call.line)
-    return _folded(f"<code>{line}</code> {call.how}", as_code(inside))
+    return _folded(f"<code>{as_words(call.line)}</code> {call.how}", as_code(inside))
 
 
 def _folded(summary: str, inside: str) -> str:
@@ -208,12 +209,6 @@ def _fenced(source: str, language: str) -> str:
     while fence in source:
         fence += "`"
     return f"{fence}{language}\n{source.rstrip()}\n{fence}"
-
-
-def _headed(texts: list[str]) -> str:
-    if len(texts) < 2:
-        return "".join(texts)
-    return "\n\n".join(f"**Choice {number} of {len(texts)}**\n\n{text}" for number, text in enumerate(texts, 1))
 
 
 def _record(turn: Turn, session: str | None) -> dict[str, Any]:

@@ -108,6 +108,10 @@ def show_in_background(turn: Turn, drawing: Drawing) -> None:
 
 
 def _finish(view: View, turn: Turn, note: str) -> None:
+    if len(turn.answers) > 1 and surroundings() == "notebook":
+        from nbchat.jupyter.hub import offer_choices
+
+        offer_choices(turn)
     view.finish(turn, note)
     completion = turn.completion
     if completion is None:  # there is nothing to say it under

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import uuid
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from IPython.display import display, update_display
 from traitlets import Dict, Int, List, Unicode
 
 from nbchat.jupyter.bundle import bundle, bundle_of_rounds
+from nbchat.jupyter.hub import CODE, STYLE, hub, pages_are_shared
 from nbchat.jupyter.options import Drawing
 from nbchat.jupyter.rich import rich_bundles
 from nbchat.session.calls import ShownCall, live_call
@@ -26,19 +24,8 @@ from nbchat.wire.decode import without_surrogates
 
 __all__ = ["Answer", "LiveView"]
 
-_STATIC = Path(__file__).parent / "static"
-_CODE, _STYLE, _STUB = _STATIC / "cell.js", _STATIC / "cell.css", _STATIC / "stub.js"
+_STUB = Path(__file__).parent / "static" / "stub.js"
 _STATUSES = {"cancelled": "stopped"}
-
-
-class Hub(anywidget.AnyWidget):
-    """Brings the code to the page, once. An anywidget sends its whole code with each instance; cells borrow this copy.
-
-    It is never shown and never closed, so that a page that is reloaded gets it again.
-    """
-
-    _esm = _CODE
-    _css = _STYLE
 
 
 class _Round:
@@ -135,26 +122,21 @@ class Answer(anywidget.AnyWidget):
         elif kind == "settled":
             self.close()
         elif kind == "code":  # the page has no hub: it was cleared away, or belongs to another kernel
-            self.send({"type": "code", "esm": _CODE.read_text("utf-8"), "css": _STYLE.read_text("utf-8")})
+            self.send({"type": "code", "esm": CODE.read_text("utf-8"), "css": STYLE.read_text("utf-8")})
 
 
 class WholeAnswer(Answer):
     """An answer that brings the code itself, for front ends that give each output a page of its own."""
 
-    _esm = _CODE
-    _css = _STYLE
-
-
-@cache
-def _hub() -> Hub:
-    return Hub()
+    _esm = CODE
+    _css = STYLE
 
 
 def _answer(**traits: Any) -> Answer:
     """Open the widget for one answer, in the way that this front end needs."""
-    if "google.colab" in sys.modules or "VSCODE_PID" in os.environ:
+    if not pages_are_shared():
         return WholeAnswer(**traits)
-    _hub()
+    hub()
     return Answer(**traits)
 
 

@@ -72,6 +72,7 @@ class Growth:
             )
             for number, choice in enumerate(completion.choices)
         ]
+        turn.answers = answers
         if answers:
             self.tip = answers[0]
         self._conversation.head = self.tip

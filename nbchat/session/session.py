@@ -178,7 +178,7 @@ class Session:
                 hint="Ask another one: chat.fork().send(…).",
             )
         asked = self._asked(question, overrides or {}, tools)
-        turn = Turn(replace(asked, parent=parent, cell=cell, streamed=streamed, system=system))
+        turn = Turn(replace(asked, parent=parent, cell=cell, streamed=streamed, system=system), self)
         turn.remarks += remarks
         self._runner.start(turn)
         return turn

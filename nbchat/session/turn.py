@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import EllipsisType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from nbchat.client import portal
 from nbchat.client.endpoint import Endpoint, tell
@@ -25,6 +26,9 @@ from nbchat.tools.structured import Format, PartialAnswer
 from nbchat.tools.tool import Tool
 from nbchat.wire.accumulator import Accumulator, Piece
 from nbchat.wire.limits import RateLimits
+
+if TYPE_CHECKING:
+    from nbchat.session.session import Session
 
 __all__ = ["Asked", "Turn"]
 
@@ -86,6 +90,7 @@ class Turn:
         left_out: The turns that its request did without, to fit the model's context; ``None`` for none.
         notice: One line about what goes on while no text comes: a retry, a download.
         remarks: What is to be said below the answer: that a field of the request was refused, and what was sent instead.
+        answers: The identifiers of the nodes that its last answers are in the conversation, one for each choice; none before.
         steps: The requests so far whose answers were not the last: they asked for tools, or lacked the form.
         rate_limits: What the server said about its limits when it began to answer; ``None`` where it said nothing.
         created: When it was asked, in seconds since 1970.
@@ -99,15 +104,17 @@ class Turn:
         ...     print(text, end="")
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, session: Session | None = None) -> None:
         self.id = new_id()
         self.asked = asked
+        self._session: Callable[[], Session | None] = weakref.ref(session) if session is not None else lambda: None
         self.status: Literal["queued", "running", "done", "cancelled", "failed"] = "queued"
         self.error: NbchatError | None = None
         self.created = time.time()
         self.notice = ""
         self.remarks: list[str] = []
         self._remarked = 0
+        self.answers: list[str] = []
         self.steps: list[Step] = []
         self._partial: PartialAnswer | None = None
         self.rate_limits: RateLimits | None = None
@@ -126,6 +133,11 @@ class Turn:
         self._cancelled = False
 
     # ---- for those who watch ----
+
+    @property
+    def session(self) -> Session | None:
+        """The session that asks; ``None`` when nobody holds it any more."""
+        return self._session()
 
     @property
     def text(self) -> str:
