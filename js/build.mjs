@@ -14,6 +14,7 @@ const { outputFiles } = await build({
     { in: here("cell/index.ts"), out: "cell" },
     { in: here("cell/stub.ts"), out: "stub" },
     { in: here("cell/cell.css"), out: "cell" },
+    { in: here("cell/tokens.css"), out: "tokens" },
     { in: here("panel/index.ts"), out: "panel" },
     { in: here("panel/panel.css"), out: "panel" },
     { in: here("maths/index.ts"), out: "maths" },

@@ -11,6 +11,7 @@ from inspector import EVERY_VECTOR, Inspector
 from kernels import kernel
 from scripted import ScriptedServer, chunk
 
+from nbchat.jupyter.shading import page_of
 from nbchat.session.logprobs import Logprobs, TokenLogprob
 
 
@@ -46,7 +47,7 @@ def test_shades_lines_and_words():
         ("", "“?” (not told)", "?"),
     ]
     for level in range(1, 5):
-        assert re.search(rf"nbchat-token-{level} {{[^}}]*border-bottom", drawn)
+        assert re.search(rf"nbchat-token-{level} ?{{[^}}]*border-bottom", drawn)
     assert "less than 5 %" in drawn
 
 
@@ -72,6 +73,27 @@ def test_very_many_tokens():
     html = Logprobs([token("a", 0.9)] * 5000)._repr_html_()
     assert len(labels(html)) == 1000
     assert "4,000 more tokens are not drawn" in html
+
+
+def test_parts_of_characters_and_long_tokens():
+    """A token that is no whole character is drawn as its bytes, and told from others; what is said of a long one is cut."""
+    parts = [TokenLogprob("\ufffd", math.log(0.6), data) for data in (b"\xf0\x9f", b"\x91")]
+    long = token("a" * 500, 0.5, ("b" * 500, 0.2))
+    (part, whole) = page_of(Logprobs([TokenLogprob("\ufffd", math.log(0.6), b"\xf0\x9f", tuple(parts)), long]), 0)[
+        "tokens"
+    ]
+    assert part == ["\\xf0\\x9f", 1, "“\\xf0\\x9f” 60 %\nor “\\x91” 60 %", 0]
+    assert whole == ["a" * 500, 1, f"“{'a' * 60}…” 50 %\nor “{'b' * 60}…” 20 %", 0]
+
+
+def test_tokens_as_a_panel_takes_them():
+    """The panel gets the same in plain values, a thousand at a time."""
+    logprobs = Logprobs([token("\n", 0.9), *([token("a\u202eb\x1b", 0.01)] * 1200), token("?", None)])
+    page = page_of(logprobs, 0)
+    assert (page["total"], len(page["tokens"]), page["levels"][4]) == (1202, 1000, "less than 5 %")
+    assert page["tokens"][:2] == [["⏎", 0, "“⏎” 90 %", 1], ["a\ufffdb␛", 4, "“a\ufffdb␛” 1 %", 0]]
+    assert [len(page_of(logprobs, start)["tokens"]) for start in (-5, 1000, 1202, 10**9)] == [1000, 202, 0, 0]
+    assert page_of(logprobs, 1201)["tokens"] == [["?", None, "“?” (not told)", 0]]
 
 
 def test_nothing_runs_in_it():

@@ -1,3 +1,5 @@
+import type { AskForTokens } from "./shading.ts";
+
 /** What a view may have done about a message, so that views know neither Python nor the notebook. */
 
 import type { Medium } from "./protocol.ts";
@@ -15,6 +17,7 @@ export interface Actions {
   media(node: string, call: number): Promise<readonly Medium[]>;
   go(node: string): void;
   drop(turn: string): void;
+  probabilities: AskForTokens;
   /** Says one line to the reader. */
   say(text: string): void;
   /** Puts code into the notebook as a cell below the panel; false where there is no way. */

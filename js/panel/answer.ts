@@ -10,6 +10,7 @@ import { copy, findAll, h, icon, iconButton } from "./element.ts";
 import type { Formulas } from "./formulas.ts";
 import type { Message, Meter, Turn } from "./protocol.ts";
 import { branchWalk } from "./question.ts";
+import { Shading } from "./shading.ts";
 
 const WAITING: Record<Turn["state"], string> = {
   queued: "Queued",
@@ -31,6 +32,9 @@ class Choice {
   readonly #reasoning = new Reasoning();
   readonly #actions: Actions;
   readonly #formulas: Formulas;
+  #shading: Shading | null = null;
+  /** The message whose tokens are wanted. */
+  #shaded: string | null = null;
   #stream: MarkdownStream | null = null;
   #thought = 0;
   #whole: string | null = null;
@@ -88,6 +92,25 @@ class Choice {
     this.#dress(this.#text);
   }
 
+  /** Shows the tokens of a message in place of the text, or the text again; false where there are no tokens. */
+  async shade(node: string | null): Promise<boolean> {
+    this.#shaded = node;
+    const found = node !== null && (await this.#tokens().load(node));
+    // The reader may have wanted something else meanwhile.
+    if (this.#shaded !== node) return true;
+    if (this.#shading) this.#shading.element.hidden = !found;
+    this.#text.hidden = found;
+    return found;
+  }
+
+  #tokens(): Shading {
+    if (!this.#shading) {
+      this.#shading = new Shading(this.#actions.probabilities);
+      this.#text.after(this.#shading.element);
+    }
+    return this.#shading;
+  }
+
   #begin(): MarkdownStream {
     return new MarkdownStream(this.#text, null, (block) => this.#dress(block));
   }
@@ -116,8 +139,15 @@ export class AnswerView {
   readonly #body = h("div", { class: "nbp-choices nbchat-body" });
   readonly #calls: CallCards;
   readonly #foot = h("div", { class: "nbp-foot" });
+  readonly #toggle = iconButton("shades", "Show how likely each token was", () => {
+    this.#shaded = !this.#shaded;
+    void this.#shade();
+  });
   #choices: Choice[] = [];
   #shape = "";
+  /** The messages whose tokens can be shown, one for each choice, and whether they are. */
+  #likely: (string | null)[] = [];
+  #shaded = false;
 
   constructor(actions: Actions, formulas: Formulas) {
     this.#actions = actions;
@@ -161,11 +191,24 @@ export class AnswerView {
     choices.forEach((choice, at) => {
       this.#choices[at]?.settle(choice.text, choice.reasoning);
     });
+    this.#likely = (message.choices ?? [message]).map(({ id, likely }) => (likely ? id : null));
+    void this.#shade();
     this.element.classList.remove("nbchat-running", "nbchat-empty");
     this.element.classList.toggle("nbp-open", message.open ?? false);
     this.element.setAttribute("aria-busy", "false");
     this.#calls.show(message);
     this.#foot.replaceChildren(...this.#messageFoot(message));
+  }
+
+  async #shade(): Promise<void> {
+    const wanted = this.#shaded;
+    this.#toggle.setAttribute("aria-pressed", String(wanted));
+    const shown = await Promise.all(
+      this.#choices.map((choice, at) => choice.shade(wanted ? (this.#likely[at] ?? null) : null)),
+    );
+    if (!wanted || shown.some(Boolean)) return;
+    this.#shaded = false;
+    this.#toggle.setAttribute("aria-pressed", "false");
   }
 
   /** How one of several choices ends: the one that the conversation goes on from has no identifier to go to. */
@@ -244,6 +287,7 @@ export class AnswerView {
           { class: "nbp-actions", role: "group", "aria-label": "What can be done with this answer" },
           branches,
           copying,
+          this.#likely.some(Boolean) && this.#toggle,
           iconButton("again", "Regenerate", () => this.#actions.regenerate(id)),
           iconButton("bin", "Delete this turn", () => this.#actions.drop(turn)),
         ),

@@ -38,6 +38,7 @@ const ICONS = {
   send: "M12 20V5M5 12l7-7 7 7",
   stop: "M7 7h10v10H7z",
   sliders: "M4 7h9M17 7h3M4 17h3M11 17h9M15 4v6M9 14v6",
+  shades: "M4 20h16M6 16v-3M12 16V9M18 16V4",
   braces: "M8 4c-4 0-1 8-4 8 3 0 0 8 4 8M16 4c4 0 1 8 4 8-3 0 0 8-4 8",
   plus: "M12 5v14M5 12h14",
   close: "M6 6l12 12M18 6L6 18",

@@ -173,6 +173,7 @@ export class PanelView {
       media: (node, call) => this.#connection.request("media", { node, call }).catch(() => []),
       go: (node) => attempt("go", { node }),
       drop: (turn) => attempt("drop", { turn }),
+      probabilities: (node, start) => this.#try("probabilities", { node, start }),
       say: (text) => this.#say(text),
       insertCell: (code) => this.#notebook.insertCell(code),
     };

@@ -52,8 +52,17 @@ export interface Message {
   error?: string;
   cell?: boolean;
   meter?: Meter;
+  /** Whether it is known how likely its tokens were. */
+  likely?: boolean;
   branches?: { at: number; ids: string[] };
-  choices?: { id: string; text: string; reasoning: string }[];
+  choices?: { id: string; text: string; reasoning: string; likely?: boolean }[];
+}
+
+/** Some of an answer's tokens, with how likely they were; `lines` end after one, `levels` are the shades in words. */
+export interface Probabilities {
+  total: number;
+  tokens: [text: string, level: number | null, said: string, lines: number][];
+  levels: string[];
 }
 
 export type TurnState =
@@ -157,6 +166,7 @@ export interface Requests {
     { text: string; whole?: boolean },
     { json: string; curl: string; python: string; shortened: boolean },
   ];
+  probabilities: [{ node: string; start: number }, Probabilities];
   complete: [{ text: string }, string[]];
   models: [Record<string, never>, string[]];
   snapshot: [Record<string, never>, null];

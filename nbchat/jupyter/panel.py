@@ -33,6 +33,7 @@ from nbchat.jupyter.audience import Audience
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.inflight import InFlight
 from nbchat.jupyter.preview import preview
+from nbchat.jupyter.shading import page_of
 from nbchat.jupyter.template import expand
 from nbchat.jupyter.transcript import Transcript, call_entry
 from nbchat.session.calls import live_call
@@ -50,6 +51,7 @@ from nbchat.session.events import (
     TurnStarted,
 )
 from nbchat.session.export import markdown_of
+from nbchat.session.logprobs import Logprobs
 from nbchat.session.prompt import question_of
 from nbchat.session.registry import get_session
 from nbchat.session.session import Session
@@ -465,6 +467,8 @@ class Panel(anywidget.AnyWidget):
                 return self._markdown(start)
             case ask.Preview(text=text, whole=whole):
                 return preview(session, expand(text, self._names).content if text.strip() else None, whole)
+            case ask.Probabilities(node=node, start=start):
+                return self._probabilities(node, start)
             case ask.Complete(text=text):
                 return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
             case ask.Models():
@@ -530,6 +534,15 @@ class Panel(anywidget.AnyWidget):
             system=asked.system,
             cell=asked.cell,
         )
+
+    def _probabilities(self, node: str, start: int) -> dict[str, Any]:
+        """Return how likely an answer's tokens were: asked for by whoever looks, as it is many times the answer."""
+        found = Logprobs.read(self._node(node).logprobs)
+        if found is None:
+            raise ConfigurationError(
+                "Nobody told how likely the tokens of this answer were.", hint="Ask again with logprobs on."
+            )
+        return page_of(found, start)
 
     def _markdown(self, start: int) -> dict[str, Any]:
         with self._lock:

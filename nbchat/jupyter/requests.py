@@ -28,6 +28,7 @@ __all__ = [
     "Media",
     "Models",
     "Preview",
+    "Probabilities",
     "Regenerate",
     "Request",
     "Reset",
@@ -158,6 +159,13 @@ class Preview(_Request):
     whole: bool = False
 
 
+class Probabilities(_Request):
+    """Give the tokens of an answer from one on, with how likely they were."""
+
+    node: str
+    start: int = 0
+
+
 class Complete(_Request):
     """Give the notebook's names that begin so."""
 
@@ -178,7 +186,7 @@ class Maths(_Request):
 
 Request = (
     Ask | Edit | Regenerate | Retry | Dismiss | Stop | Attend | Approve | Media | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
-    | Preview | Complete | Models | Snapshot | Maths
+    | Preview | Probabilities | Complete | Models | Snapshot | Maths
 )  # fmt: skip
 
 

@@ -3,20 +3,25 @@
 HTML without scripts: each token is the label of a radio button that is not seen. So all of them together are one stop of the
 Tab key, the arrow keys go from token to token as they do in any group of radio buttons, and what there is to say of the
 one under the mouse or the keyboard is shown below its line. Where styles and buttons are taken out, as in a notebook that
-nobody here has run, what is left is the text.
+nobody here has run, what is left is the text. The panel draws the same out of plain values, with the same styles
+(js/panel/shading.ts, js/cell/tokens.css).
 """
 
 from __future__ import annotations
 
 import html
 import uuid
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from nbchat.session.logprobs import Logprobs, TokenLogprob
 from nbchat.session.markdown import plain_text
 
-__all__ = ["html_of"]
+__all__ = ["html_of", "page_of"]
 
-# How many tokens are drawn.
+_STYLE = Path(__file__).parent / "static" / "tokens.css"
+# How many tokens are drawn, or told at once.
 _MOST = 1_000
 # From which probability on a token is drawn how, and what that is called. Lines tell what colours tell.
 _LEVELS = (
@@ -28,35 +33,32 @@ _LEVELS = (
 )
 # On each button: JupyterLab would take its arrow keys, and its own styles are gone where nobody trusts the notebook.
 _BUTTON = 'type="radio" data-lm-suppress-shortcuts="" style="opacity:0;width:0;height:0;margin:0"'
+# How many characters of a token there are in what is said of it; it is drawn whole.
+_LONGEST = 60
 # White space that would not be seen.
 _SIGNS = {"\n": "⏎", "\t": "⇥", " ": "␠", "": "∅"}
 
-_STYLE = """
-.nbchat-tokens {
-  --nbchat-shade: var(--jp-warn-color1, var(--vscode-charts-orange, orange));
-  color: var(--jp-content-font-color1, var(--vscode-editor-foreground, CanvasText));
-}
-.nbchat-tokens-text {
-  line-height: 2; overflow-wrap: anywhere; padding-bottom: 2em; position: relative; white-space: pre-wrap;
-}
-.nbchat-token { background: color-mix(in srgb, var(--nbchat-shade) var(--nbchat-much, 0%), transparent); }
-.nbchat-tokens .nbchat-token-1 { --nbchat-much: 10%; border-bottom: 1px dotted; }
-.nbchat-tokens .nbchat-token-2 { --nbchat-much: 20%; border-bottom: 1px solid; }
-.nbchat-tokens .nbchat-token-3 { --nbchat-much: 32%; border-bottom: 2px solid; }
-.nbchat-tokens .nbchat-token-4 { --nbchat-much: 45%; border-bottom: 4px double; }
-.nbchat-tokens input { appearance: none; position: absolute; }
-.nbchat-tokens label:is(:hover, :focus-within) { outline: 2px solid var(--jp-brand-color1, Highlight); }
-.nbchat-tokens label:is(:hover, :focus-within)::after {
-  background: var(--jp-layout-color2, var(--vscode-editorHoverWidget-background, Canvas));
-  border: 1px solid var(--jp-border-color1, GrayText); box-shadow: 0 2px 6px rgb(0 0 0 / 25%);
-  content: attr(data-nbchat-likely); content: attr(data-nbchat-likely) / ""; display: block; left: 0; line-height: 1.4;
-  margin-top: 0.4em; max-width: 100%; padding: 0.3em 0.6em; pointer-events: none; position: absolute; white-space: pre-wrap;
-  z-index: 1;
-}
-.nbchat-tokens-text:has(label:hover) label:focus-within:not(:hover)::after { display: none; }
-.nbchat-tokens-key { font-size: var(--jp-ui-font-size1, 0.85em); margin-bottom: 1em; }
-.nbchat-tokens-key span { margin-inline-end: 1em; }
-"""
+
+class _Drawn(NamedTuple):
+    """A token as it is drawn.
+
+    Attributes:
+        text: The token, so that it is seen.
+        level: How likely it was, as a place in ``_LEVELS``; ``None`` where nobody told.
+        said: What there is to say of it: how likely it was, and what else might have been.
+        lines: How many lines end after it.
+    """
+
+    text: str
+    level: int | None
+    said: str
+    lines: int
+
+    @classmethod
+    def of(cls, token: TokenLogprob) -> _Drawn:
+        # A sign for the end of a line does not end it.
+        lines = 0 if token.token.strip() else token.token.count("\n")
+        return cls(_seen(token), _level(token.probability), _likely(token), lines)
 
 
 def html_of(logprobs: Logprobs) -> str:
@@ -66,7 +68,7 @@ def html_of(logprobs: Logprobs) -> str:
         logprobs: The tokens.
     """
     group = f"nbchat-{uuid.uuid4().hex}"
-    tokens = "".join(_token(token, group) for token in logprobs[:_MOST])
+    tokens = "".join(_label(_Drawn.of(token), group) for token in logprobs[:_MOST])
     more = len(logprobs) - _MOST
     rest = f"<p>{more:,} more tokens are not drawn: <code>to_dataframe()</code> has them all.</p>" if more > 0 else ""
     key = "".join(
@@ -74,27 +76,43 @@ def html_of(logprobs: Logprobs) -> str:
     )
     # MathJax reads whole pages.
     return (
-        f'<div class="nbchat-tokens mathjax_ignore"><style>{_STYLE}</style>'
+        f'<div class="nbchat-tokens mathjax_ignore"><style>{_style()}</style>'
         f'<div class="nbchat-tokens-text" role="radiogroup" aria-label="Tokens by probability">{tokens}</div>'
         f'{rest}<div class="nbchat-tokens-key">{key}</div></div>'
     )
 
 
-def _token(token: TokenLogprob, group: str) -> str:
-    likely = html.escape(_likely(token)).replace("\n", "&#10;")
-    # A sign for the end of a line does not end it.
-    ends = "" if token.token.strip() else "\n" * token.token.count("\n")
+def page_of(logprobs: Logprobs, start: int) -> dict[str, Any]:
+    """Return the tokens from one on as the panel's front end takes them, and how many there are in all.
+
+    Args:
+        logprobs: The tokens.
+        start: The first, from 0.
+    """
+    start = max(0, start)
+    return {
+        "total": len(logprobs),
+        "tokens": [list(_Drawn.of(token)) for token in logprobs[start : start + _MOST]],
+        "levels": [words for _, words in _LEVELS],
+    }
+
+
+@cache
+def _style() -> str:
+    return _STYLE.read_text("utf-8")
+
+
+def _label(token: _Drawn, group: str) -> str:
+    said = html.escape(token.said).replace("\n", "&#10;")
+    level = "" if token.level is None else f" nbchat-token-{token.level}"
     return (
-        f'<label class="nbchat-token{_level(token.probability)}" data-nbchat-likely="{likely}">'
-        f'<input {_BUTTON} name="{group}" aria-description="{likely}">{html.escape(_seen(token.token))}</label>{ends}'
+        f'<label class="nbchat-token{level}" data-nbchat-likely="{said}">'
+        f'<input {_BUTTON} name="{group}" aria-description="{said}">{html.escape(token.text)}</label>{chr(10) * token.lines}'
     )
 
 
-def _level(probability: float | None) -> str:
-    """Return the class of how likely a token was."""
-    if probability is None:
-        return ""
-    return f" nbchat-token-{next(level for level, (least, _) in enumerate(_LEVELS) if probability >= least)}"
+def _level(probability: float | None) -> int | None:
+    return None if probability is None else next(at for at, (least, _) in enumerate(_LEVELS) if probability >= least)
 
 
 def _likely(token: TokenLogprob) -> str:
@@ -105,13 +123,25 @@ def _likely(token: TokenLogprob) -> str:
 
 
 def _quoted(token: TokenLogprob) -> str:
-    return f"“{_seen(token.token)}”"
+    text = _seen(token)
+    return f"“{text}”" if len(text) <= _LONGEST else f"“{text[:_LONGEST]}…”"
 
 
 def _percent(probability: float | None) -> str:
     return "(not told)" if probability is None else f"{100 * probability:.3g} %"
 
 
-def _seen(token: str) -> str:
-    """Return a token so that it is seen, also where it is white space alone."""
-    return plain_text(token) if token.strip() else "".join(_SIGNS.get(sign, sign) for sign in token) or _SIGNS[""]
+def _seen(token: TokenLogprob) -> str:
+    """Return a token so that it is seen, also where it is white space alone, or a part of a character."""
+    if token.bytes is not None and not _is_text(token.bytes):
+        return "".join(f"\\x{byte:02x}" for byte in token.bytes)
+    text = token.token
+    return plain_text(text) if text.strip() else "".join(_SIGNS.get(sign, sign) for sign in text) or _SIGNS[""]
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -109,6 +109,7 @@ class Transcript:
             "model": node.model,
             "error": node.error,
             "cell": node.cell is not None,
+            "likely": node.logprobs is not None,
             "meter": {} if goes_on else self._meter(at),
         }
         if len(branches) > 1:
@@ -116,7 +117,12 @@ class Transcript:
             entry["branches"] = {"at": list(branches).index(node.turn), "ids": ids}
         if node.role == "assistant" and len(choices) > 1:
             entry["choices"] = [
-                {"id": other.id, "text": other.text, "reasoning": reasoning_text(dict(other.message))}
+                {
+                    "id": other.id,
+                    "text": other.text,
+                    "reasoning": reasoning_text(dict(other.message)),
+                    "likely": other.logprobs is not None,
+                }
                 for other in choices
             ]
         return {name: value for name, value in entry.items() if value not in (None, "", [], 0, False, {})}

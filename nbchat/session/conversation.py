@@ -46,6 +46,7 @@ class Node:
         usage: The tokens of the whole request, with the first of its answers.
         cost: What the request cost in US dollars, with the first of its answers; ``None`` where it is not known.
         parameters: The request fields it was asked with.
+        logprobs: How likely its tokens were, as the server told it (see :class:`~nbchat.session.logprobs.Logprobs`).
         left_out: How many of the oldest turns its request did without, to fit the model's context; ``None`` for none.
         first_token: Seconds from the sending of its request to the first piece of its turn's answer; ``None`` where
             none came, or where nobody measured it.
@@ -67,6 +68,7 @@ class Node:
     usage: Mapping[str, Any] | None = None
     cost: float | None = None
     parameters: Mapping[str, Any] | None = None
+    logprobs: Mapping[str, Any] | None = None
     left_out: int | None = None
     first_token: float | None = None
     duration: float | None = None

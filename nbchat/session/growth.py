@@ -65,6 +65,7 @@ class Growth:
                 server=server_mark(turn.endpoint.base_url) if turn.endpoint else None,
                 usage=usage.to_dict() if usage and number == 0 else None,
                 parameters=dict(turn.asked.parameters) or None,
+                logprobs=plain(choice.logprobs) or None,
                 first_token=first_token,
                 duration=duration,
                 remarks=list(turn.remarks) or None,

@@ -39,7 +39,12 @@ class TokenLogprob:
     @property
     def alternatives(self) -> tuple[TokenLogprob, ...]:
         """What else the model might have said here, the likeliest first."""
-        return tuple(other for other in self.top_logprobs if other.token != self.token)
+        return tuple(other for other in self.top_logprobs if not self._is(other))
+
+    def _is(self, other: TokenLogprob) -> bool:
+        # Two parts of characters may have the same text, and only their bytes tell them apart.
+        told = self.bytes is not None and other.bytes is not None
+        return self.bytes == other.bytes if told else self.token == other.token
 
 
 class Logprobs(Sequence[TokenLogprob]):
