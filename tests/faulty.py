@@ -209,6 +209,30 @@ def _drip(wire: Wire) -> None:
     wire.end()
 
 
+def _byte_by_byte(wire: Wire) -> None:
+    """Send everything, what surrounds the chunks too, one byte at a time."""
+    body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in GOOD)
+    for byte in _HEAD + body:
+        wire.send(bytes([byte]))
+    wire.end()
+
+
+def _all_at_once(wire: Wire) -> None:
+    """Send the head, behind an interim one, and the whole body in one piece."""
+    body = b"".join(b"%X\r\n%s\r\n" % (len(piece), piece) for piece in GOOD)
+    wire.request.ended = True
+    wire.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" + _HEAD + body + b"0\r\n\r\n")
+
+
+def _extended(wire: Wire) -> None:
+    """Say more about chunks than their size, first of one in the middle, and add trailers."""
+    wire.stream(HELLO)
+    wire.send(b"%x;of=use;to=nobody\r\n%s\r\n" % (len(THERE), THERE))
+    wire.chunks(STOP, DONE)
+    wire.request.ended = True
+    wire.send(b"0\r\nx-took: 17\r\n\r\n")
+
+
 def _compressed(encoding: bytes, compress: Callable[[bytes], bytes]) -> Serve:
     head = _HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: " + encoding + b"\r\n\r\n")
     return _streamed(compress(b"".join(GOOD)), head=head)
@@ -272,6 +296,9 @@ FAULTS: dict[str, Fault] = {
     "good": Fault(Wire.answer, TEXT),
     "good-whole": Fault(Wire.answer, TEXT, streamed=False),
     "drip": Fault(_drip, TEXT),
+    "byte-by-byte": Fault(_byte_by_byte, TEXT),
+    "all-at-once": Fault(_all_at_once, TEXT),
+    "chunks-with-extensions": Fault(_extended, TEXT),
     "http-1.0": Fault(_close_delimited(b"1.0", *GOOD), TEXT),
     "close-delimited": Fault(_close_delimited(b"1.1", *GOOD), TEXT),
     "json-for-a-stream": Fault(_typed("application/json", _JSON), TEXT),
@@ -344,6 +371,9 @@ FAULTS: dict[str, Fault] = {
     "ended-early": Fault(_streamed(HELLO), kind="truncated", kept="Hello"),
     "http-1.0-cut": Fault(_close_delimited(b"1.0", HELLO), kind="truncated", kept="Hello"),
     "bad-chunk-size": Fault(_after_hello(_when_read, _raw(b"zz\r\n")), kind="truncated", kept="Hello", told=True),
+    "chunk-longer-than-its-size": Fault(
+        _after_hello(_raw(b"%x\r\n%s\r\n" % (len(THERE) - 1, THERE)), Wire.wait), kind="truncated", kept="Hello"
+    ),
     "cut-whole": Fault(
         _each(_raw(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"), Wire.hang_up),
         kind="truncated",

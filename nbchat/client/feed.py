@@ -75,10 +75,13 @@ class Feed(Generic[T]):
             return True
         gate = portal.Gate()
         self._register(gate.open)
+        opened = False
         try:
-            return self._ready(position) or gate.wait(timeout)
+            opened = not self._ready(position) and gate.wait(timeout)
         finally:
-            self._unregister(gate.open)
+            if not opened:  # whoever opens it has taken it off the list
+                self._unregister(gate.open)
+        return opened or self._ready(position)
 
     async def wait_async(self, position: int) -> None:
         """Wait, in any event loop, until there is something after *position*, or the feed is closed."""

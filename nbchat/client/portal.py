@@ -16,7 +16,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 __all__ = ["Gate", "before_exit", "call_soon", "in_portal", "run", "run_from_anywhere", "start"]
@@ -140,9 +139,10 @@ class Gate:
 
     def open(self) -> None:
         """Let the thread that waits, or will, go on. Opening twice is opening once."""
-        # What was opened before is a lock that is not held.
-        with suppress(RuntimeError):
+        try:  # noqa: SIM105  suppress() is several calls, and this is done for every token
             self._lock.release()
+        except RuntimeError:  # it was opened before, and is not held
+            pass
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is open, in a way that an interrupt ends on every system.

@@ -7,20 +7,18 @@ a proxy, decoding, cookies, redirects and every exception that leaves here are h
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextvars import copy_context
 from functools import partial
 from typing import Any
 
 import aiohttp
 import httpx
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from nbchat.client.connection import Connection
 from nbchat.client.upload import Upload
 
 __all__ = ["Body", "FastTransport"]
@@ -63,57 +61,10 @@ def _as_httpx(problem: Exception, request: httpx.Request) -> httpx.TransportErro
     return meaning(said.replace(f"?{query}", "") if query else said, request=request)
 
 
-class _Connection(ResponseHandler):
-    """aiohttp's connection, with somebody to tell at the end of each read, and not once for every HTTP chunk in it."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        self.body: aiohttp.StreamReader | None = None
-        self.told: Callable[[], object] | None = None
-        self._heard = 0.0
-
-    # A timer that is set anew for every piece costs more than reading it: one runs, and looks when it is over.
-
-    def _reschedule_timeout(self) -> None:
-        self._heard = self._loop.time()
-        if self._read_timeout_handle is None:
-            super()._reschedule_timeout()
-
-    def start_timeout(self) -> None:
-        self._drop_timeout()
-        super().start_timeout()
-
-    def _on_read_timeout(self) -> None:
-        left = self._heard + (self.read_timeout or 0.0) - self._loop.time()
-        if left > 0:
-            self._read_timeout_handle = self._loop.call_later(left, self._on_read_timeout)
-        else:
-            super()._on_read_timeout()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.told is not None:
-            self.told()
-
-    def set_exception(self, *problem: Any) -> None:  # a time-out, for one
-        super().set_exception(*problem)
-        # Later, for aiohttp tells the connection first and its body next.
-        if self.told is not None:
-            self._loop.call_soon(self.told)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        super().connection_lost(exc)
-        # aiohttp closes a connection over which came what is not HTTP, and then forgets to tell who waits for more.
-        if self.body is not None and not self.body.is_eof() and self.body.exception() is None:
-            self.body.set_exception(aiohttp.ClientPayloadError())
-        if self.told is not None:
-            self.told()
-
-
 class _Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = partial(_Connection, loop=self._loop)  # type: ignore[assignment]  # one that is a ResponseHandler
+        self._factory = partial(Connection, loop=self._loop)  # type: ignore[assignment]  # one that is a ResponseHandler
 
 
 class Body(httpx.AsyncByteStream):
@@ -127,15 +78,13 @@ class Body(httpx.AsyncByteStream):
     def __init__(self, request: httpx.Request, response: aiohttp.ClientResponse) -> None:
         self._request = request
         self._response = response
-        if (connection := self._connection) is not None:
-            connection.body = response.content
 
     @property
-    def _connection(self) -> _Connection | None:
+    def _connection(self) -> Connection | None:
         """What it comes over; ``None`` when all of it has come."""
         connection = self._response.connection
         protocol = connection.protocol if connection is not None else None
-        return protocol if isinstance(protocol, _Connection) else None
+        return protocol if isinstance(protocol, Connection) else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._response.content
@@ -155,44 +104,16 @@ class Body(httpx.AsyncByteStream):
         raise _as_httpx(problem, self._request)
 
     async def follow(self, take: Callable[[bytes], bool]) -> None:
-        """Hand over each piece in the very moment in which it arrives, with no task to be woken in between.
+        """Hand over each piece in the very moment in which it arrives, as long as they come in HTTP chunks.
 
         It ends when no more is wanted or nothing more comes; what is left, and what went wrong, comes by iterating.
 
         Args:
             take: Called with each piece, in the context of the caller; returns whether more is wanted at once.
         """
-        content, connection = self._response.content, self._connection
-        over = asyncio.get_running_loop().create_future()
-        context = copy_context()
-        reading = False
-
-        def told() -> None:
-            nonlocal reading
-            # Taking what is there may let aiohttp go on with what it had held back, and tell of that at once.
-            if reading or over.done():
-                return
-            reading = True
-            try:
-                going = content.exception() is None
-                while going and (piece := content.read_nowait()):
-                    going = context.run(take, piece)
-            except Exception as problem:  # noqa: BLE001  the caller's own, who gets it
-                over.set_exception(problem)
-            else:
-                if not going or content.is_eof():
-                    over.set_result(None)
-            reading = False
-
-        told()
-        if connection is None:
-            return
-        self._wait_as_asked()
-        connection.told = told
-        try:
-            await over
-        finally:
-            connection.told = None
+        if (connection := self._connection) is not None:
+            self._wait_as_asked()
+            await connection.follow(take)
 
     def _wait_as_asked(self) -> None:
         """Give the next piece as long as the request now says; it says something else when the answer has begun."""

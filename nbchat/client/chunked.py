@@ -1,0 +1,82 @@
+"""The body of an answer out of the HTTP chunks in which it comes, as RFC 9112 has them in its section 7.1.
+
+https://www.rfc-editor.org/rfc/rfc9112#section-7.1
+
+Pure: bytes in, bytes out. A server that streams sends each event in a chunk of its own: what is done for a chunk is done
+for every token, and nearly every chunk is read in one look.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ChunkReader"]
+
+# A chunk's size with nothing behind it, of fewer digits than would count more bytes than there are.
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
+# What becomes one when more has come.
+_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,15}\r?")
+_LINE_END = b"\r\n"
+
+
+class ChunkReader:
+    r"""Takes the chunks of one body out of the bytes of its connection.
+
+    Only chunks of the plainest form are read here. Whatever else comes (the last chunk with what follows it, an extension,
+    anything broken) is left as it came, from the beginning of a chunk on, where any other parser can begin.
+
+    Attributes:
+        rest: What is left to the other parser; ``None`` as long as it is not its turn.
+        broken: Whether a chunk did not end where it said: what follows has no meaning.
+
+    Example:
+        >>> reader = ChunkReader()
+        >>> reader.feed(b"5\r\nhello\r\n"), reader.feed(b"7\r\n, wo"), reader.feed(b"rld\r\n0\r\n\r\n"), reader.rest
+        (b'hello', b', wo', b'rld', b'0\r\n\r\n')
+    """
+
+    __slots__ = ("_begun", "_left", "broken", "rest")
+
+    def __init__(self) -> None:
+        self.rest: bytes | None = None
+        self.broken = False
+        self._left = 0  # bytes of the open chunk that have not come, the two of its line end among them
+        self._begun = b""  # what there is of the next chunk's size
+
+    def feed(self, received: bytes) -> bytes:
+        """Take the next bytes of the connection and return those of the body; nothing once there is a rest, or it broke."""
+        # What nearly every read of a server that is slower than we is: one whole chunk.
+        if not self._left and not self._begun and (size := _SIZE.match(received)):
+            start, length = size.end(), int(size[1], 16)
+            if length and start + length + 2 == len(received) and received.endswith(_LINE_END):
+                return received[start:-2]
+        received, self._begun = self._begun + received, b""
+        pieces: list[bytes] = []
+        at = 0
+        while at < len(received):
+            if not self._left:
+                size = _SIZE.match(received, at)
+                length = int(size[1], 16) if size else 0
+                if size is None or not length:
+                    self._stop_at(received[at:])
+                    break
+                at, self._left = size.end(), length + 2
+            part = received[at : at + self._left]
+            at += len(part)
+            self._left -= len(part)
+            if self._left >= 2:
+                pieces.append(part)
+                break
+            # All bytes of the chunk have come, and of its line end some.
+            end = min(2 - self._left, len(part))
+            pieces.append(part[:-end])
+            if part[-end:] != _LINE_END[2 - end - self._left : 2 - self._left]:
+                self.broken = True
+                break
+        return b"".join(pieces)
+
+    def _stop_at(self, line: bytes) -> None:
+        if _BEGUN.fullmatch(line):
+            self._begun = line
+        else:
+            self.rest = line
