@@ -17,6 +17,8 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 # What becomes one when more has come.
 _BEGUN = re.compile(rb"[0-9A-Fa-f]{0,15}\r?")
 _LINE_END = b"\r\n"
+# In bytes: as long as the chunk of a token is.
+_SHORT = 1024
 
 
 class ChunkReader:
@@ -35,21 +37,27 @@ class ChunkReader:
         (b'hello', b', wo', b'rld', b'0\r\n\r\n')
     """
 
-    __slots__ = ("_begun", "_left", "broken", "rest")
+    __slots__ = ("_begun", "_left", "_lines", "broken", "rest")
 
     def __init__(self) -> None:
         self.rest: bytes | None = None
         self.broken = False
         self._left = 0  # bytes of the open chunk that have not come, the two of its line end among them
         self._begun = b""  # what there is of the next chunk's size
+        # Lines that told a size, by the length of a chunk with all that surrounds it.
+        self._lines: dict[int, bytes] = {}
 
     def feed(self, received: bytes) -> bytes:
         """Take the next bytes of the connection and return those of the body; nothing once there is a rest, or it broke."""
-        # What nearly every read of a server that is slower than we is: one whole chunk.
-        if not self._left and not self._begun and (size := _SIZE.match(received)):
-            start, length = size.end(), int(size[1], 16)
-            if length and start + length + 2 == len(received) and received.endswith(_LINE_END):
-                return received[start:-2]
+        # What nearly every read of a server that is slower than we is: one whole chunk, of a length that was read before.
+        if (
+            (line := self._lines.get(len(received))) is not None
+            and received.startswith(line)
+            and received.endswith(_LINE_END)
+            and not self._left
+            and not self._begun
+        ):
+            return received[len(line) : -2]
         received, self._begun = self._begun + received, b""
         pieces: list[bytes] = []
         at = 0
@@ -61,6 +69,8 @@ class ChunkReader:
                     self._stop_at(received[at:])
                     break
                 at, self._left = size.end(), length + 2
+                if length <= _SHORT:
+                    self._lines[len(size[0]) + length + 2] = size[0]
             part = received[at : at + self._left]
             at += len(part)
             self._left -= len(part)

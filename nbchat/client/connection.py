@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import copy_context
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -38,6 +37,7 @@ class Connection(ResponseHandler):
         self._chunked = False
         self._chunks: ChunkReader | None = None
         self._take: Callable[[bytes], bool] | None = None
+        self._context = copy_context()
         self._followed: asyncio.Future[None] | None = None
         self._heard = 0.0
 
@@ -52,7 +52,7 @@ class Connection(ResponseHandler):
         if self._chunks is None:
             return
         self._followed = self._loop.create_future()
-        self._take = partial(copy_context().run, take)  # type: ignore[call-arg]  # the piece is still to come
+        self._take, self._context = take, copy_context()
         try:
             await self._followed
         finally:
@@ -88,7 +88,7 @@ class Connection(ResponseHandler):
                 self._body.feed_data(piece, len(piece))
             else:
                 try:
-                    if not self._take(piece):
+                    if not self._context.run(self._take, piece):
                         self._let_go()
                 except Exception as problem:  # noqa: BLE001  whatever it is, who followed gets it
                     self._let_go(problem)

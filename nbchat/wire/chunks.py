@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from nbchat.wire.messages import CustomTool, Function, Usage, reasoning_text
 from nbchat.wire.values import Value, lend, many, maybe, one
@@ -86,9 +86,6 @@ class ChatCompletionChunk(Value):
 # classes that they are made from.
 
 
-Made = TypeVar("Made", bound="_Made")
-
-
 class Around(Protocol):
     """What a chunk holds beside its text."""
 
@@ -144,7 +141,9 @@ class _TextChoice(_Made, ChunkChoice):
 
     @property
     def delta(self) -> Delta:  # type: ignore[override]
-        return _make(_TextDelta, self._made)
+        delta = _new(_TextDelta)
+        _set_made(delta, self._made)
+        return delta
 
     def _own(self) -> dict[str, Any]:
         return super()._own()["choices"][0]  # type: ignore[no-any-return]
@@ -160,17 +159,13 @@ class TextChunk(_Made, ChatCompletionChunk):
     @property
     def choices(self) -> list[ChunkChoice]:  # type: ignore[override]
         """What it adds to the answer."""
-        return [_make(_TextChoice, self._made)]
+        choice = _new(_TextChoice)
+        _set_made(choice, self._made)
+        return [choice]
 
 
 _set_made = _Made.__dict__["_made"].__set__
 _new = object.__new__
-
-
-def _make(kind: type[Made], made: tuple[Around, str]) -> Made:
-    value = _new(kind)
-    _set_made(value, made)
-    return value
 
 
 def text_chunk(around: Around, text: str) -> TextChunk:

@@ -242,12 +242,12 @@ class ChunkDecoder:
         """
         # What nearly every read of a server that is slower than we is: one whole event with another text in its frame.
         if (
-            self._event_frame is not None
+            (frame := self._event_frame) is not None
+            and received.endswith(b"\n\n")
+            and (chunk := frame.read(received[:-2])) is not None
             and self._events.between
-            and received.find(b"\n\n") == len(received) - 2
             and len(received) <= self._events.max_event_bytes
             and not self.done
-            and (chunk := self._event_frame.read(received[:-2])) is not None
         ):
             self._hits += 1
             return [chunk]
