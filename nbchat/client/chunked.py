@@ -44,11 +44,11 @@ class ChunkReader:
         self.broken = False
         self._left = 0  # bytes of the open chunk that have not come, the two of its line end among them
         self._begun = b""  # what there is of the next chunk's size
-        # Lines that told a size, by the length of a chunk with all that surrounds it.
+        # The lines in which sizes came, by the length of such a chunk with all that surrounds it.
         self._lines: dict[int, bytes] = {}
 
     def feed(self, received: bytes) -> bytes:
-        """Take the next bytes of the connection and return those of the body; nothing once there is a rest, or it broke."""
+        """Take the next bytes of the connection, as long as there is no rest and nothing broke; return those of the body."""
         # What nearly every read of a server that is slower than we is: one whole chunk, of a length that was read before.
         if (
             (line := self._lines.get(len(received))) is not None
@@ -60,32 +60,38 @@ class ChunkReader:
             return received[len(line) : -2]
         received, self._begun = self._begun + received, b""
         pieces: list[bytes] = []
-        at = 0
+        at = self._go_on(received, 0, pieces) if self._left else 0
         while at < len(received):
-            if not self._left:
-                size = _SIZE.match(received, at)
-                length = int(size[1], 16) if size else 0
-                if size is None or not length:
-                    self._stop_at(received[at:])
-                    break
-                at, self._left = size.end(), length + 2
-                if length <= _SHORT:
-                    self._lines[len(size[0]) + length + 2] = size[0]
-            part = received[at : at + self._left]
-            at += len(part)
-            self._left -= len(part)
-            if self._left >= 2:
-                pieces.append(part)
+            size = _SIZE.match(received, at)
+            length = int(size[1], 16) if size else 0
+            if size is None or not length:
+                self._stop(received[at:])
                 break
-            # All bytes of the chunk have come, and of its line end some.
-            end = min(2 - self._left, len(part))
-            pieces.append(part[:-end])
-            if part[-end:] != _LINE_END[2 - end - self._left : 2 - self._left]:
-                self.broken = True
-                break
+            start, end = size.end(), size.end() + length
+            if received.startswith(_LINE_END, end):  # all of it is here
+                if length <= _SHORT and not pieces:
+                    self._lines[end + 2 - at] = size[0]
+                pieces.append(received[start:end])
+                at = end + 2
+            else:
+                self._left = length + 2
+                at = self._go_on(received, start, pieces)
         return b"".join(pieces)
 
-    def _stop_at(self, line: bytes) -> None:
+    def _go_on(self, received: bytes, at: int, pieces: list[bytes]) -> int:
+        """Take what has come of the open chunk, and return where that ends."""
+        part = received[at : at + self._left]
+        self._left -= len(part)
+        # How much of the line end is in it, which may itself come in pieces.
+        end = min(max(0, 2 - self._left), len(part))
+        pieces.append(part[: len(part) - end])
+        if part[len(part) - end :] != _LINE_END[2 - self._left - end : 2 - self._left]:
+            self.broken = True
+            return len(received)
+        return at + len(part)
+
+    def _stop(self, line: bytes) -> None:
+        """Wait for the rest of a line that may yet be a size; leave any other to another parser."""
         if _BEGUN.fullmatch(line):
             self._begun = line
         else:

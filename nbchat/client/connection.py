@@ -97,6 +97,7 @@ class Connection(ResponseHandler):
             super().data_received(chunks.rest)
             self._let_go()
         elif chunks.broken and self.transport is not None:
+            self._chunks = None
             self.transport.close()
 
     def _read_head(self, data: bytes) -> None:
