@@ -34,12 +34,15 @@ class Feed(Generic[T]):
         """Append *items* and wake those who wait."""
         self._items += items
         if self._wakers:
-            self._wake()
+            with self._lock:
+                wakers, self._wakers = self._wakers, []
+            for waker in wakers:
+                waker()
 
     def close(self) -> None:
         """Say that nothing more will come. Closing twice is closing once."""
         self._closed = True
-        self._wake()
+        self.extend([])
 
     def __len__(self) -> int:
         return len(self._items)
@@ -121,9 +124,3 @@ class Feed(Generic[T]):
         with self._lock:
             if waker in self._wakers:
                 self._wakers.remove(waker)
-
-    def _wake(self) -> None:
-        with self._lock:
-            wakers, self._wakers = self._wakers, []
-        for waker in wakers:
-            waker()
