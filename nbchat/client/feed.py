@@ -80,11 +80,13 @@ class Feed(Generic[T]):
         self._register(gate.open)
         opened = False
         try:
-            opened = not self._ready(position) and gate.wait(timeout)
+            if self._ready(position):
+                return True
+            opened = gate.wait(timeout)
+            return opened
         finally:
-            if not opened:  # whoever opens it has taken it off the list
+            if not opened:  # who opened it has taken it off the list
                 self._unregister(gate.open)
-        return opened or self._ready(position)
 
     async def wait_async(self, position: int) -> None:
         """Wait, in any event loop, until there is something after *position*, or the feed is closed."""
