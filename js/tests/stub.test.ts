@@ -72,12 +72,14 @@ test("a stub that is closed while it waits leaves nothing behind", () => {
   expect([model.listening, entry(BUILD).waiting.size, model.sent]).toEqual([0, 0, []]);
 });
 
-test("the hub itself has no answer and shows nothing", () => {
+test("the hub itself shows nothing, and hears nothing once it is closed", () => {
   const hub = new FakeModel({ rounds: undefined });
   const widget = cell();
-  const { signal } = new AbortController();
-  widget.initialize({ model: hub, signal });
+  const gone = new AbortController();
+  widget.initialize({ model: hub, signal: gone.signal });
   const el = document.createElement("div");
-  widget.render({ model: hub, el, signal });
-  expect([hub.listening, el.childNodes.length]).toEqual([0, 0]);
+  widget.render({ model: hub, el, signal: gone.signal });
+  expect(el.childNodes.length).toBe(0);
+  gone.abort();
+  expect(hub.listening).toBe(0);
 });
