@@ -29,11 +29,27 @@ def test_a_small_model_is_told_in_a_line_each():
 
 
 def test_a_small_model_that_may_choose_is_shown_that_it_may():
-    """Where no call is required, an answer in words and a call stand before the conversation."""
+    """Where no call is required, an answer in words and a call stand right before a question, but not before a result."""
     first, *example, last = with_offer([USER], MAY, small=True)
     assert (first, last) == (with_offer([USER], MUST, small=True)[0], USER)
     assert [message["role"] for message in example] == ["user", "assistant"] * 2
     assert ["<tool_call>" in message["content"] for message in example] == [False, False, False, True]
+    earlier = [USER, {"role": "assistant", "content": "Hello."}]
+    assert with_offer([*earlier, USER], MAY, small=True) == [first, *earlier, *example, last]
+    called = [USER, *plain([{"role": "tool", "tool_call_id": "1", "content": "one"}], small=True)]
+    assert with_offer(called, MAY, small=True) == called
+
+
+def test_a_small_model_reads_results_without_marks():
+    """It is told of calls and results in plain words, and after the last one what was asked."""
+    call = {"type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    results = [{"role": "tool", "tool_call_id": "1", "content": text} for text in ("one", "two")]
+    told = plain([USER, {"role": "assistant", "content": "", "tool_calls": [call]}, *results], small=True)
+    assert [message["content"] for message in told] == [
+        USER["content"],
+        'f({"a": 1})',
+        f"The result is: one\nThe result is: two\n\nNow answer the question: {USER['content']}",
+    ]
 
 
 def test_other_models_are_told_everything():

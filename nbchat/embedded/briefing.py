@@ -17,8 +17,12 @@ from nbchat.embedded.refusal import Refusal
 __all__ = ["plain", "with_offer"]
 
 _CALLING = frozenset(["tool_calls", "tool_call_id", "function_call"])
-# What shows a small model that it may choose. By itself the default one never called; after this it called for 19 of 19
-# questions that wanted it (11 calls were right), and for 2 of 8 that did not. The other way round it was 8 and none.
+_RESULT = "<tool_response>"
+# Before a small model's results: of ten it repeated marks in four answers and the result in five; told so, in none and all.
+_PLAINLY = "The result is:"
+# What shows a small model, right before a question, that it may choose. By itself the default one never called; after this
+# it called for 19 of 19 questions that wanted it (11 calls were right), and for 2 of 8 that did not. What came last weighs
+# most: with the call before the greeting it was 8 and none, and with a result and an answer behind the call none and none.
 _EXAMPLE = [
     {"role": "user", "content": "Hi!"},
     {"role": "assistant", "content": "Hello! How can I help you?"},
@@ -27,11 +31,12 @@ _EXAMPLE = [
 ]
 
 
-def plain(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def plain(messages: Sequence[Mapping[str, Any]], *, small: bool = False) -> list[dict[str, Any]]:
     r"""Return messages with calls and their results as text, as any template can show them.
 
     Args:
         messages: Messages whose content is text.
+        small: Whether the model is one that repeats marks which it never learned to read.
 
     Raises:
         Refusal: A call has no function's name or arguments.
@@ -41,21 +46,35 @@ def plain(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         [{'role': 'user', 'content': '<tool_response>\n21 degrees\n</tool_response>'}]
     """
     told: list[dict[str, Any]] = []
-    answered = False
+    question, answered = "", False
     for at, message in enumerate(messages):
         role, content = message["role"], message["content"]
         if role == "assistant":
-            calls = NEXT.join(map(_call, _calls(message, f"messages[{at}]")))
+            called = _calls(message, f"messages[{at}]")
+            calls = "\n".join(map(_plain_call, called)) if small else NEXT.join(map(_call, called))
             content = "\n".join(filter(None, [content, calls]))
         elif role == "tool":
-            role, content = "user", f"<tool_response>\n{content}\n</tool_response>"
+            last = at + 1 == len(messages) or messages[at + 1]["role"] != "tool"
+            role, content = "user", _result(content, question if last else "") if small else _marked(content)
             if answered:  # some templates want the roles to alternate
                 told[-1]["content"] += f"\n{content}"
                 continue
+        elif role == "user":
+            question = content
         answered = message["role"] == "tool"
         rest = {name: value for name, value in message.items() if name not in _CALLING}
         told.append({**rest, "role": role, "content": content})
     return told
+
+
+def _marked(result: str) -> str:
+    return f"{_RESULT}\n{result}\n</tool_response>"
+
+
+def _result(result: str, question: str) -> str:
+    """Tell a small model of a result, and what was asked: it would go on about anything else."""
+    again = f"\n\nNow answer the question: {question}" if question else ""
+    return f"{_PLAINLY} {result}{again}"
 
 
 def _calls(message: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
@@ -75,6 +94,11 @@ def _calls(message: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
     return functions
 
 
+def _plain_call(function: Mapping[str, Any]) -> str:
+    """Tell a small model of a call that was made in another form than it makes calls in: it would make it again and again."""
+    return f"{function['name']}({function['arguments'] or ''})"
+
+
 def _call(function: Mapping[str, Any]) -> str:
     return f"{MARK}{call_head(function['name'])}{function['arguments'] or '{}'}{TAIL}"
 
@@ -87,11 +111,14 @@ def with_offer(messages: list[dict[str, Any]], offer: Offer, *, small: bool) -> 
         offer: What may be called.
         small: Whether the model is one that a long text confuses.
     """
+    if small and not offer.needed and messages[-1]["role"] == "user":
+        if messages[-1]["content"].startswith(_PLAINLY):
+            return messages
+        messages = [*messages[:-1], *_EXAMPLE, messages[-1]]
     text = (_tell_briefly if small else _tell)(offer)
     if messages[0]["role"] == "system":
         text, messages = f"{messages[0]['content']}\n\n{text}", messages[1:]
-    before = _EXAMPLE if small and not offer.needed else []
-    return [{"role": "system", "content": text}, *before, *messages]
+    return [{"role": "system", "content": text}, *messages]
 
 
 def _tell(offer: Offer) -> str:

@@ -119,7 +119,7 @@ def read_ask(asked: Mapping[str, Any], *, small: bool = False) -> Ask:
     if "audio" in (asked.get("modalities") or ()):
         raise Refusal(400, "The embedded model writes text only.", param="modalities", code="unsupported_parameter")
     body = {name: value for name, value in asked.items() if name in _PASSED}
-    messages = plain(_messages(asked.get("messages")))
+    messages = plain(_messages(asked.get("messages")), small=small)
     limits = _SMALL if small else UNBOUNDED
     offer, json_term = read_offer(asked, small=small), _json_term(asked, limits)
     grammar = of_json(json_term) if json_term else None
