@@ -1,4 +1,4 @@
-"""Takes the README's pictures: a `%%chat` cell and the panel in a real JupyterLab, answered by the embedded model.
+"""Takes the README's pictures: a `%%chat` cell, the panel and tools in a real JupyterLab, answered by the embedded model.
 
 .venv/bin/python scripts/screenshots.py docs/images
 """
@@ -37,6 +37,33 @@ PANEL = [
     ),
     "chat.panel()",
 ]
+# Functions that hold data of their own: what is shown comes from the model's calls of them.
+TOOLS = [
+    (
+        "import nbchat, pandas as pd\n"
+        "from matplotlib.figure import Figure\n\n"
+        'sales = pd.DataFrame({"month": ["Jan", "Feb", "Mar"], "sold": [310, 284, 402], "returned": [12, 9, 21]})\n'
+        'chat = nbchat.Session("local", temperature=0, max_tokens=60)\n\n'
+        "@chat.tool\n"
+        "def show_sales() -> pd.DataFrame:\n"
+        '    """Show the sales of each month."""\n'
+        "    return sales\n\n"
+        "@chat.tool\n"
+        "def plot_sales() -> Figure:\n"
+        '    """Plot the sales."""\n'
+        "    figure = Figure((6, 2.6), layout=\"constrained\")\n"
+        '    sales.plot.bar(x="month", ax=figure.subplots())\n'
+        "    return figure\n\n"
+        "@chat.tool(approve=True)\n"
+        "def delete_file(name: str) -> str:\n"
+        '    """Delete a file."""\n'
+        '    return f"{name} is deleted"'
+    ),
+    "chat.panel()",
+    'chat.send("Show the sales.", tool_choice="show_sales")',
+    'chat.send("Plot the sales.", tool_choice="plot_sales")',
+    'turn = chat.stream("Delete the file old.csv.", tool_choice="delete_file")',
+]
 QUESTION = "Show me how to read a CSV file with pandas, with a short code example."
 
 
@@ -67,6 +94,26 @@ def take_panel(page: Page, url: str, folder: pathlib.Path, theme: str, target: p
     page.locator(".jp-Notebook .jp-Cell").nth(1).evaluate("(cell) => cell.scrollIntoView({ block: 'start' })")
     page.wait_for_timeout(500)  # what comes in under the mouse fades in
     page.screenshot(path=target / f"panel-{theme.lower()}.png")
+
+
+def take_tools(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib.Path) -> None:
+    """Have the model call tools, and take a picture while the last one waits for a person's word."""
+    notebook = Notebook(page, url, folder, f"tools-{theme.lower()}.ipynb", TOOLS).open()
+    in_theme(page, theme)
+    page.set_viewport_size({"width": 1000, "height": 1080})
+    for cell in range(len(TOOLS)):
+        notebook.run(cell)
+        if cell == 1:
+            page.locator(".nbp").evaluate(
+                "(panel) => { panel.style.height = '940px'; panel.style.maxHeight = 'none'; }"
+            )
+    page.get_by_role("button", name="Allow", exact=True).wait_for(timeout=120_000)
+    page.locator(".nbp-given img").wait_for()
+    page.locator(".jp-Notebook .jp-Cell").nth(1).evaluate("(cell) => cell.scrollIntoView({ block: 'start' })")
+    page.wait_for_timeout(1500)  # pictures are decoded, and the panel follows its end
+    page.screenshot(path=target / f"tools-{theme.lower()}.png")
+    page.get_by_role("button", name="Don't allow", exact=True).click()
+    page.set_viewport_size({"width": 1000, "height": 720})
 
 
 def take(page: Page, url: str, folder: pathlib.Path, theme: str, target: pathlib.Path) -> None:
@@ -104,6 +151,7 @@ def main(target: pathlib.Path) -> None:
                 page = chromium.new_page(viewport={"width": 1000, "height": 720}, device_scale_factor=1.5)
                 take(page, url, folder, theme, target)
                 take_panel(page, url, folder, theme, target)
+                take_tools(page, url, folder, theme, target)
                 page.close()
             chromium.close()
 
