@@ -51,7 +51,7 @@ TOOLS = [
         "@chat.tool\n"
         "def plot_sales() -> Figure:\n"
         '    """Plot the sales."""\n'
-        "    figure = Figure((6, 2.6), layout=\"constrained\")\n"
+        '    figure = Figure((6, 2.6), layout="constrained")\n'
         '    sales.plot.bar(x="month", ax=figure.subplots())\n'
         "    return figure\n\n"
         "@chat.tool(approve=True)\n"
