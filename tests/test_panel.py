@@ -794,14 +794,16 @@ def test_an_edited_question_keeps_its_pictures(front: Front, chat: nbchat.Sessio
 def test_what_a_file_says_is_not_run_when_its_question_is_edited(
     front: Front, chat: nbchat.Session, server: ScriptedServer, tmp_path: Path
 ):
-    """Double braces in a file that was attached are text for good: editing the question evaluates none of them."""
+    """A file that went as text stays beside an edited question, and the double braces in it are text for good."""
     ran: list[int] = []
     front.panel._names = {"trap": lambda: ran.append(1)}
     (tmp_path / "page.html").write_text("<p>{{ trap() }}</p>")
     server.always_answer("ok")
     chat.send("Explain:", attach=tmp_path / "page.html")
     question = front.path(2)["messages"][0]
-    front.ask("edit", node=question["id"], text=question["text"].replace("Explain", "Explain {{1 + 1}}"))
-    front.wait(lambda m: m["type"] == "path" and m["messages"] and "Explain 2:" in m["messages"][0].get("text", ""))
+    assert (question["text"], question["media"]) == ("Explain:", [{"words": "page.html, text, 19 bytes, ≈ 10 tokens"}])
+    front.ask("edit", node=question["id"], text="Explain {{1 + 1}}:")
+    front.wait(lambda m: m["type"] == "path" and m["messages"] and m["messages"][0].get("text") == "Explain 2:")
     assert ran == []
-    assert "{{ trap() }}" in server.requests[1].json["messages"][0]["content"]
+    own, page = server.requests[1].json["messages"][0]["content"]
+    assert (own["text"], "{{ trap() }}" in page["text"]) == ("Explain 2:", True)

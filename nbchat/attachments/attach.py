@@ -29,10 +29,8 @@ from nbchat.wire.media import Part
 from nbchat.wire.sniff import media_type
 from nbchat.wire.values import plain
 
-__all__ = ["attached", "described", "parts_of", "to_parts"]
+__all__ = ["attached", "attached_file", "check_file", "described", "parts_of", "to_parts"]
 
-# A picture that has to be scaled down may be so much larger than a file that is sent as it is.
-_SCALED = 10
 _HEAD = 4096  # bytes that tell what a file is
 
 
@@ -91,9 +89,9 @@ def _attached(thing: Any, limits: Limits) -> Attachment:
     if isinstance(thing, os.PathLike):
         return _read(Path(thing), limits)
     if isinstance(thing, bytes | bytearray | memoryview):
-        return _file(bytes(thing), "", limits)
+        return attached_file(bytes(thing), "", limits)
     if is_a(thing, "IPython.display", "Audio") and isinstance(thing.data, bytes):
-        return _file(thing.data, "", limits)
+        return attached_file(thing.data, "", limits)
     if is_a(thing, "numpy", "ndarray"):
         return images.array(thing, limits)
     if thing is None:
@@ -214,7 +212,7 @@ def _named(text: str, limits: Limits) -> Attachment:
         head, _, data = text.partition(",")
         if not head.endswith(";base64"):
             raise ConfigurationError("A data: address is attached if its data is base64, and this one's is not.")
-        return _file(base64.b64decode(data), "", limits)
+        return attached_file(base64.b64decode(data), "", limits)
     if scheme in ("http", "https"):
         return images.address(text)
     try:
@@ -238,25 +236,53 @@ def _read(path: Path, limits: Limits) -> Attachment:
         with path.open("rb") as opened:
             # What is too large is refused before all of it is in memory.
             head = opened.read(_HEAD)
-            larger = _SCALED if media_type(head).startswith("image/") else 1
-            limits.check_size(path.stat().st_size, path.name, larger)
+            check_file(head, path.stat().st_size, path.name, limits)
             data = head + opened.read()
     except OSError as problem:
         reason = problem.strerror or str(problem)
     else:
-        return _file(data, path.name, limits)
+        return attached_file(data, path.name, limits)
     raise ConfigurationError(f"{path} can't be read: {reason}.")
 
 
 def _open_file(thing: Any, limits: Limits) -> Attachment:
-    data = thing.read(_SCALED * limits.file_bytes + 1)
+    data = thing.read(limits.picture_bytes + 1)
     name = getattr(thing, "name", "")
     name = os.path.basename(name) if isinstance(name, str) else ""  # noqa: PTH119  it need not be a path of this system
-    return _file(data.encode() if isinstance(data, str) else bytes(data), name, limits)
+    return attached_file(data.encode() if isinstance(data, str) else bytes(data), name, limits)
 
 
-def _file(data: bytes, name: str, limits: Limits) -> Attachment:
-    """Return a file by what its bytes are."""
+def check_file(head: bytes, size: int, name: str, limits: Limits = DEFAULT) -> None:
+    """Raise where a file is too large, which is known before all of it is read.
+
+    Args:
+        head: Its first bytes, which say whether it is a picture: some thousands.
+        size: How many bytes it has.
+        name: What to call it in the error.
+        limits: How large it may be.
+
+    Raises:
+        ConfigurationError: It is larger.
+    """
+    most = limits.picture_bytes if media_type(head).startswith("image/") else limits.file_bytes
+    limits.check_size(size, name, most)
+
+
+def attached_file(data: bytes, name: str = "", limits: Limits = DEFAULT) -> Attachment:
+    """Return a file as one content part, by what its bytes are: its name says nothing about that.
+
+    Args:
+        data: Its bytes.
+        name: Its name, which the model is told of all but pictures and sounds.
+        limits: How large it may be.
+
+    Raises:
+        ConfigurationError: It is empty, too large, or of a kind that can't be sent.
+
+    Example:
+        >>> attached_file(b"%PDF-1.7", "paper.pdf").parts[0]["type"]
+        'file'
+    """
     if not data:
         raise ConfigurationError(f"{name or 'The file'} is empty.")
     kind = media_type(data)

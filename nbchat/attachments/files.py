@@ -6,13 +6,26 @@ take more, so that what is neither is sent as it is, and the server says whether
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from nbchat.attachments.attachment import Attachment
 from nbchat.attachments.limits import DEFAULT, Limits
 from nbchat.wire.media import data_url
 
-__all__ = ["file", "text_file"]
+__all__ = ["TextFile", "file", "read_text_file", "text_file"]
 
 _UNNAMED = {"application/pdf": "document.pdf"}
+# A whole part as `text_file` makes it.
+_TEXT_FILE = re.compile(r"\n\n([^\n]+):\n(`{3,})\n(.*)\n\2\n", re.DOTALL)
+
+
+class TextFile(NamedTuple):
+    """The name and the text of a file that was sent as text."""
+
+    name: str
+    text: str
 
 
 def file(data: bytes, media_type: str, name: str = "", limits: Limits = DEFAULT) -> Attachment:
@@ -64,6 +77,18 @@ def text_file(data: bytes, name: str = "", limits: Limits = DEFAULT) -> Attachme
         fence += "`"
     # Servers put text parts together without a space, or with one: the empty line before it is the part's own.
     return Attachment.of_text(f"\n\n{name}:\n{fence}\n{text.removesuffix(chr(10))}\n{fence}\n", name, limits)
+
+
+def read_text_file(part: object) -> TextFile | None:
+    """Return the file whose text a part is; ``None`` where it is no part that :func:`text_file` made.
+
+    Example:
+        >>> read_text_file(text_file(b"a,b", "table.csv").parts[0])
+        TextFile(name='table.csv', text='a,b')
+    """
+    text = part.get("text") if isinstance(part, Mapping) else None
+    found = _TEXT_FILE.fullmatch(text) if isinstance(text, str) else None
+    return None if found is None else TextFile(found[1], found[3])
 
 
 def _decoded(data: bytes) -> str:

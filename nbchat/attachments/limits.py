@@ -10,6 +10,9 @@ from nbchat.errors import ConfigurationError
 
 __all__ = ["DEFAULT", "Limits", "megabytes"]
 
+# A picture that has to be scaled down may be so much larger than a file that is sent as it is.
+_SCALED = 10
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -57,9 +60,14 @@ class Limits:
                 )
         return cls(**bounds)
 
-    def check_size(self, size: int, name: str, times: int = 1) -> None:
-        """Raise where something has more bytes than a file may have, or so many times more."""
-        most = times * self.file_bytes
+    @property
+    def picture_bytes(self) -> int:
+        """How large a picture may be that is scaled down before it is sent."""
+        return _SCALED * self.file_bytes
+
+    def check_size(self, size: int, name: str, most: int | None = None) -> None:
+        """Raise where something has more bytes than *most*, which is what a file may have."""
+        most = self.file_bytes if most is None else most
         if size > most:
             raise ConfigurationError(
                 f"{name} has {megabytes(size)}; at most {megabytes(most)} are attached.",

@@ -15,13 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nbchat.attachments.files import TextFile, read_text_file
 from nbchat.attachments.limits import megabytes
 from nbchat.wire.measures import page_count, pixel_size, seconds
-from nbchat.wire.media import Medium, data_url, medium_of
+from nbchat.wire.media import Medium, Part, data_url, medium_of
+from nbchat.wire.messages import content_text
 from nbchat.wire.sniff import IMAGES, media_type
-from nbchat.wire.tokens import medium_tokens
+from nbchat.wire.tokens import medium_tokens, text_tokens
 
-__all__ = ["Seen", "media_in", "shortened", "without_large_media"]
+__all__ = ["Seen", "beside", "media_in", "own_text", "seen_beside", "shortened", "without_large_media"]
 
 # What a page gets of a picture: as it is, if it has no more than so many bytes; else with the first of these sides, in
 # pixels, that leaves it twice as many at most, and that a screen with two pixels to the dot has use for.
@@ -41,17 +43,24 @@ class Seen:
 
     Attributes:
         kind: ``image``, ``audio`` or ``file``.
-        words: What it is, with its name and its size.
+        about: What it is, with its size.
         tokens: About how many tokens it is to a model; ``None`` where its size is not known.
         picture: A small picture of a picture, as an address that holds it; empty where there is none.
         link: Where a picture is, if it is not in the request.
+        name: The name of a file.
     """
 
     kind: str
-    words: str
+    about: str
     tokens: int | None = None
     picture: str = ""
     link: str = ""
+    name: str = ""
+
+    @property
+    def words(self) -> str:
+        """What it is, with its name and its size."""
+        return f"{self.name}, {self.about}" if self.name else self.about
 
     def __str__(self) -> str:
         return self.words if self.tokens is None else f"{self.words}, ≈ {self.tokens:,} tokens"
@@ -70,13 +79,48 @@ def media_in(content: Any, *, large: bool = False) -> list[Seen]:
     """
     if not isinstance(content, list | tuple):
         return []
-    seen = [(medium, _seen(medium)) for medium in map(medium_of, content) if medium is not None]
-    return [_enlarged(*one) if large and one[1].picture else one[1] for one in seen]
+    return [_seen(medium, large=large) for medium in map(medium_of, content) if medium is not None]
 
 
-def _seen(medium: Medium) -> Seen:
+def seen_beside(content: Any, *, large: bool = False) -> list[Seen]:
+    r"""Return what of a message's content is not its own words: its media, and the files that went as text, in order.
+
+    Example:
+        >>> [str(seen) for seen in seen_beside([{"type": "text", "text": "\n\na.csv:\n```\n1,2\n```\n"}])]
+        ['a.csv, text, 3 bytes, ≈ 6 tokens']
+    """
+    return [_seen_part(part, large=large) for part in beside(content)]
+
+
+def beside(content: Any) -> list[Part]:
+    """Return the parts of a message's content that are not its own words."""
+    return [part for part in content if _is_beside(part)] if isinstance(content, list | tuple) else []
+
+
+def own_text(content: Any) -> str:
+    """Return the text of a message's content without that of the files beside it."""
+    if isinstance(content, list | tuple):
+        content = [part for part in content if not _is_beside(part)]
+    return content_text(content)
+
+
+def _is_beside(part: Any) -> bool:
+    return medium_of(part) is not None or read_text_file(part) is not None
+
+
+def _seen_part(part: Part, *, large: bool) -> Seen:
+    medium = medium_of(part)
+    if medium is not None:
+        return _seen(medium, large=large)
+    name, text = read_text_file(part) or TextFile("", "")
+    size = megabytes(len(text.encode("utf-8", "replace")))
+    return Seen("file", f"text, {size}", text_tokens(part["text"]), name=name)
+
+
+def _seen(medium: Medium, *, large: bool = False) -> Seen:
     if medium.encoded:
-        return _memory.recall(medium)
+        seen = _memory.recall(medium)
+        return _enlarged(medium, seen) if large and seen.picture else seen
     if medium.kind == "image" and _WEB.match(medium.address):
         host = medium.address.split("/")[2]
         return Seen("image", f"picture at {host}", link=medium.address)
@@ -137,7 +181,7 @@ def _looked_at(medium: Medium) -> Seen:
         return Seen(kind, words, tokens if length else None)
     pages = page_count(data)
     counted = f"{pages} page{'' if pages == 1 else 's'}, " if pages else ""
-    return Seen(kind, f"{medium.name or 'file'}, {counted}{size}", tokens if pages else None)
+    return Seen(kind, f"{counted}{size}", tokens if pages else None, name=medium.name or "file")
 
 
 def _small(data: bytes, found: str) -> str:

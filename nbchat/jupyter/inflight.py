@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nbchat.attachments.seen import own_text
 from nbchat.jupyter.transcript import shown_media
 from nbchat.session.conversation import Conversation, Node
 from nbchat.session.turn import Turn
-from nbchat.wire.messages import content_text
 
 __all__ = ["InFlight"]
 
@@ -92,7 +92,7 @@ class InFlight:
             "state": self.state,
             "note": turn.notice if self.state in ("waiting", "retrying", "queued") else "",
             "round": self._round,
-            "question": None if question is None or not self._asked else content_text(question.get("content")),
+            "question": None if question is None or not self._asked else own_text(question.get("content")),
             "media": [] if question is None or not self._asked else shown_media(question.get("content")),
             "model": turn.asked.parameters.get("model"),
             "keep": self.keep,

@@ -16,13 +16,15 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import anywidget
 from traitlets import Dict, Int, List, TraitError, Unicode
 
+from nbchat.attachments.seen import beside
 from nbchat.client import portal
 from nbchat.client.config import settings
 from nbchat.client.endpoint import default_notice
@@ -36,6 +38,7 @@ from nbchat.jupyter.preview import preview
 from nbchat.jupyter.shading import page_of
 from nbchat.jupyter.template import expand
 from nbchat.jupyter.transcript import Transcript, call_entry
+from nbchat.jupyter.uploads import Uploads, accepted
 from nbchat.session.calls import live_call
 from nbchat.session.conversation import Node
 from nbchat.session.events import (
@@ -52,14 +55,13 @@ from nbchat.session.events import (
 )
 from nbchat.session.export import markdown_of
 from nbchat.session.logprobs import Logprobs
-from nbchat.session.prompt import question_of
+from nbchat.session.prompt import question_of, with_parts
 from nbchat.session.registry import get_session
 from nbchat.session.session import Session
 from nbchat.session.surroundings import current_shell, surroundings
 from nbchat.session.toolbox import ToolRun
 from nbchat.session.turn import Turn
 from nbchat.wire.decode import without_surrogates
-from nbchat.wire.media import media_parts
 
 __all__ = ["STARTERS", "Panel", "panel", "stop"]
 
@@ -104,6 +106,7 @@ class Panel(anywidget.AnyWidget):
     parameters = Dict().tag(sync=True)
     system = Unicode().tag(sync=True)
     about = Dict().tag(sync=True)
+    accepts = Dict().tag(sync=True)
     # These four are made when a front end asks for the state, and told by messages from then on.
     seq = Int().tag(sync=True)
     total = Int().tag(sync=True)
@@ -126,6 +129,7 @@ class Panel(anywidget.AnyWidget):
         self._offered: list[str] = []
         self._asked_about = 0
         self._names = _namespace()
+        self._uploads = Uploads()
         self._look()
         self._place_turns()
         own_id = uuid.uuid4().hex  # a front end does not tell a widget its own
@@ -138,6 +142,7 @@ class Panel(anywidget.AnyWidget):
             parameters=session.parameters.to_dict(),
             system=session.system or "",
             about=self._about(),
+            accepts=accepted(),
             **traits,
         )
         _panels[self.own_id] = self
@@ -166,6 +171,7 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             self._closed = True
             self._turns.clear()
+            self._uploads.clear()
             self._audience.leave()
             super().close()
 
@@ -392,13 +398,24 @@ class Panel(anywidget.AnyWidget):
 
     # ---- what the front end asks for -------------------------------------------------------------------------------
 
-    def _asked(self, _: Any, content: Any, __: Any) -> None:
-        """Answer a request, or refuse it with a reason: what a handler prints or raises would appear nowhere."""
+    def _asked(self, _: Any, content: Any, buffers: Any) -> None:
+        """Answer a request, or refuse it with a reason."""
         if self._closed:
             return
         number = content.get("id") if isinstance(content, dict) else None
+        with self._refusing(number):
+            self._reply(number, self._answer(ask.read_request(content), buffers or ()))
+
+    async def _later(self, number: int, work: Awaitable[Any]) -> None:
+        """Answer a request with what some work gives."""
+        with self._refusing(number):
+            self._reply(number, await work)
+
+    @contextmanager
+    def _refusing(self, number: Any) -> Iterator[None]:
+        """Refuse a request with the reason for which it failed: what a handler prints or raises would appear nowhere."""
         try:
-            self._reply(number, self._answer(ask.read_request(content)))
+            yield
         except (NbchatError, TraitError) as problem:
             self._refuse(number, str(problem))
         except Exception as problem:  # noqa: BLE001  a fault of ours, or of the user's code in {{…}}
@@ -413,18 +430,28 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             self.send({"type": "reply", "id": number, "refused": without_surrogates(reason)})
 
-    def _answer(self, request: ask.Request) -> Any:
+    def _answer(self, request: ask.Request, buffers: Sequence[memoryview]) -> Any:
         session = self._session
         match request:
-            case ask.Ask(text=text):
-                asked = expand(text, self._names)
-                return self._start(question_of(asked.content), remarks=asked.notes)
+            case ask.Ask(text=text, files=files):
+                asked, found = expand(text, self._names), self._uploads.attachment(files)
+                remarks = (*asked.notes, *found.notes)
+                started = self._start(question_of(asked.content, found.parts), remarks=remarks)
+                self._uploads.drop(files)
+                return started
+            case ask.Upload(file=file):
+                if not self._uploads.add(request, buffers):
+                    return None
+                portal.start(self._later(request.id, self._uploads.read(file)))
+                return _LATER
+            case ask.Discard(files=files):
+                self._uploads.drop(files)
             case ask.Edit(node=node, text=text):
                 before = self._node(node)
                 # What was sent with it stays; what was put into its text is text by now.
                 asked = expand(text, self._names, before.text)
-                media = media_parts(before.message.get("content"))
-                return self._start(question_of(asked.content, media), parent=before.parent, remarks=asked.notes)
+                kept = beside(before.message.get("content"))
+                return self._start(question_of(asked.content, kept), parent=before.parent, remarks=asked.notes)
             case ask.Regenerate(node=node):
                 question = self._question_of(node)
                 return self._start(None, parent=question.id, cell=question.cell)
@@ -438,6 +465,8 @@ class Panel(anywidget.AnyWidget):
             case ask.Attend(page=page, open=is_open):
                 with self._lock:
                     self._audience.note(page, is_open=is_open)
+                if not is_open:
+                    self._uploads.leave(page)
             case ask.Approve(turn=turn, call=call, allowed=allowed):
                 self._approve(turn, call, allowed=allowed)
             case ask.Media(node=node, call=call):
@@ -465,14 +494,15 @@ class Panel(anywidget.AnyWidget):
                     return {"from": start, "messages": self._transcript.entries(start, max(0, before))}
             case ask.Markdown(start=start):
                 return self._markdown(start)
-            case ask.Preview(text=text, whole=whole):
-                return preview(session, expand(text, self._names).content if text.strip() else None, whole)
+            case ask.Preview(text=text, files=files, whole=whole):
+                content = expand(text, self._names).content if text.strip() else ""
+                return preview(session, with_parts(content, self._uploads.attachment(files).parts), whole)
             case ask.Probabilities(node=node, start=start):
                 return self._probabilities(node, start)
             case ask.Complete(text=text):
                 return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
             case ask.Models():
-                portal.start(self._learn_models(request.id))
+                portal.start(self._later(request.id, self._learn_models()))
                 return _LATER
             case ask.Snapshot():
                 with self._lock:
@@ -550,10 +580,10 @@ class Panel(anywidget.AnyWidget):
         start = max(start, len(path) - _SAVED, 0)
         return {"from": start, "total": len(path), "texts": markdown_of(path, start)}
 
-    async def _learn_models(self, number: int) -> None:
+    async def _learn_models(self) -> list[str]:
         self._offered = await self._session.learn_models()
         await self._renew_about()
-        self._reply(number, self._models())
+        return self._models()
 
 
 # A request that is answered later, on another thread.

@@ -18,6 +18,7 @@ __all__ = [
     "Attend",
     "Clear",
     "Complete",
+    "Discard",
     "Dismiss",
     "Drop",
     "Earlier",
@@ -37,6 +38,7 @@ __all__ = [
     "Snapshot",
     "Stop",
     "System",
+    "Upload",
     "read_request",
 ]
 
@@ -46,9 +48,10 @@ class _Request(msgspec.Struct, tag_field="do", tag=str.lower):
 
 
 class Ask(_Request):
-    """Ask a question at the end of the conversation."""
+    """Ask a question at the end of the conversation, with files that were uploaded."""
 
     text: str
+    files: list[str] = []
 
 
 class Edit(_Request):
@@ -56,6 +59,25 @@ class Edit(_Request):
 
     node: str
     text: str
+
+
+class Upload(_Request):
+    """Take a piece of a file, which is the message's buffer; the last one is answered with what the file is to a model.
+
+    ``file`` is the page's own identifier for it, ``size`` how many bytes it has, ``offset`` where the piece belongs.
+    """
+
+    page: str
+    file: str
+    name: str
+    size: int
+    offset: int
+
+
+class Discard(_Request):
+    """Forget files that were uploaded, or are on their way."""
+
+    files: list[str]
 
 
 class Regenerate(_Request):
@@ -156,6 +178,7 @@ class Preview(_Request):
     """Give the request that would be sent next, with this question: for reading, or with the whole data of its media."""
 
     text: str
+    files: list[str] = []
     whole: bool = False
 
 
@@ -186,7 +209,7 @@ class Maths(_Request):
 
 Request = (
     Ask | Edit | Regenerate | Retry | Dismiss | Stop | Attend | Approve | Media | Go | Drop | Clear | Set | System | Reset | Earlier | Markdown
-    | Preview | Probabilities | Complete | Models | Snapshot | Maths
+    | Preview | Probabilities | Complete | Models | Snapshot | Maths | Upload | Discard
 )  # fmt: skip
 
 

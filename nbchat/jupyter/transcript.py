@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import islice, takewhile
 from typing import Any
 
-from nbchat.attachments.seen import media_in
+from nbchat.attachments.seen import own_text, seen_beside
 from nbchat.jupyter.bundle import ended_because
 from nbchat.session.calls import ShownCall, call_answered, calls_at, live_call, one_line, results_after
 from nbchat.session.conversation import Conversation, Node
@@ -98,7 +98,7 @@ class Transcript:
             "round": self._round(at),
             "open": goes_on,
             "inside": inside,
-            "text": "" if inside else node.text,
+            "text": "" if inside else own_text(content) if node.role == "user" else node.text,
             "status": node.status,
             "reasoning": reasoning_text(dict(node.message)),
             "media": [] if inside else shown_media(content),
@@ -205,8 +205,8 @@ def _note(node: Node) -> str:
 
 
 def shown_media(content: Any, *, large: bool = False) -> list[dict[str, Any]]:
-    """Return the media of a message's content as the panel's front end takes them; what is empty is left out."""
+    """Return what stands beside a message's words as the panel's front end takes it; what is empty is left out."""
     return [
         {name: value for name, value in (("words", str(seen)), ("picture", seen.picture), ("link", seen.link)) if value}
-        for seen in media_in(content, large=large)
+        for seen in seen_beside(content, large=large)
     ]
