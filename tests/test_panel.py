@@ -801,7 +801,7 @@ def test_what_a_file_says_is_not_run_when_its_question_is_edited(
     server.always_answer("ok")
     chat.send("Explain:", attach=tmp_path / "page.html")
     question = front.path(2)["messages"][0]
-    assert (question["text"], question["media"]) == ("Explain:", [{"words": "page.html, text, 19 bytes, ≈ 10 tokens"}])
+    assert (question["text"], question["media"]) == ("Explain:", [{"words": "page.html, text, 19 bytes, ≈ 11 tokens"}])
     front.ask("edit", node=question["id"], text="Explain {{1 + 1}}:")
     front.wait(lambda m: m["type"] == "path" and m["messages"] and m["messages"][0].get("text") == "Explain 2:")
     assert ran == []

@@ -4,7 +4,7 @@ export interface Model {
   get<K extends string>(name: K): unknown;
   on(event: string, callback: (message: unknown) => void): void;
   off(event: string, callback: (message: unknown) => void): void;
-  send(message: unknown): void;
+  send(message: unknown, callbacks?: undefined, buffers?: ArrayBuffer[]): void;
   /** JupyterLab's and Notebook's own; other front ends have others, or none. */
   widget_manager?: unknown;
 }

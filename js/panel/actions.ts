@@ -1,11 +1,12 @@
-import type { AskForTokens } from "./shading.ts";
-
 /** What a view may have done about a message, so that views know neither Python nor the notebook. */
 
+import type { Item } from "./attachments.ts";
 import type { Medium } from "./protocol.ts";
+import type { AskForTokens } from "./shading.ts";
 
 export interface Actions {
-  ask(text: string): Promise<boolean>;
+  /** With the files that were attached; false where it was refused. */
+  ask(text: string, attached?: readonly Item[]): Promise<boolean>;
   edit(node: string, text: string): void;
   regenerate(node: string): void;
   retry(turn: string): void;

@@ -4,8 +4,6 @@ import type { Connection } from "./connection.ts";
 
 export class Attendance {
   readonly #connection: Connection;
-  /** Tells this page from others that show the same panel. */
-  readonly #page = Math.random().toString(36).slice(2);
   #views = 0;
 
   constructor(connection: Connection, signal: AbortSignal) {
@@ -27,6 +25,7 @@ export class Attendance {
 
   #tell(open: boolean): void {
     // Where the kernel is gone nobody asks.
-    this.#connection.request("attend", { page: this.#page, open }).catch(() => undefined);
+    const { page } = this.#connection;
+    this.#connection.request("attend", { page, open }).catch(() => undefined);
   }
 }

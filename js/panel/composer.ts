@@ -1,9 +1,11 @@
 /** Where questions are typed: it grows, remembers the last question, and is never in the way of an answer that streams. */
 
+import type { Attachments, Item } from "./attachments.ts";
 import { h, icon } from "./element.ts";
 
 export interface Composing {
-  send(text: string): Promise<boolean>;
+  send(text: string, attached: readonly Item[]): Promise<boolean>;
+  say(text: string): void;
   stop(): void;
   /** The last question, for the arrow up. */
   recall(): string | undefined;
@@ -18,6 +20,7 @@ const NAME = /\{\{[^{}]*?([A-Za-z_]\w*)$/;
 export class Composer {
   readonly element: HTMLElement;
   readonly #doing: Composing;
+  readonly #attachments: Attachments;
   readonly #area = h("textarea", {
     class: "nbp-input",
     rows: 1,
@@ -26,13 +29,17 @@ export class Composer {
     "aria-label": "Your question",
     "aria-autocomplete": "list",
   });
+  readonly #attach: HTMLButtonElement;
   readonly #send: HTMLButtonElement;
   readonly #stop: HTMLButtonElement;
   readonly #names = h("ul", { class: "nbp-names", role: "listbox", "aria-label": "Variables", hidden: true });
   #picked = 0;
 
-  constructor(doing: Composing) {
+  /** With what shows the attachments, and with what is pressed to attach more. */
+  constructor(doing: Composing, attachments: Attachments, chips: HTMLElement, attach: HTMLButtonElement) {
     this.#doing = doing;
+    this.#attachments = attachments;
+    this.#attach = attach;
     const names = `nbp-names-${Math.random().toString(36).slice(2)}`;
     this.#names.id = names;
     this.#area.setAttribute("aria-controls", names);
@@ -63,6 +70,8 @@ export class Composer {
         },
       },
       this.#names,
+      chips,
+      attach,
       this.#area,
       this.#stop,
       this.#send,
@@ -70,6 +79,7 @@ export class Composer {
     this.#area.addEventListener("keydown", (event) => this.#pressed(event));
     this.#area.addEventListener("input", () => this.#typed());
     this.#area.addEventListener("blur", () => this.#closeNames());
+    attachments.subscribe(() => this.#showSize());
     this.#showSize();
   }
 
@@ -91,17 +101,34 @@ export class Composer {
   show(running: boolean, gone: boolean): void {
     this.#stop.hidden = !running || gone;
     this.#area.disabled = gone;
+    this.#attach.disabled = gone;
     this.#showSize();
   }
 
   async #submit(): Promise<void> {
     const { text } = this;
-    if (!text.trim()) return;
+    const unready = this.#unready();
+    if (unready) this.#doing.say(unready);
+    if (unready || this.#isEmpty) return;
     this.#closeNames();
     this.#area.value = "";
+    const attached = this.#attachments.take();
     this.#showSize();
+    if (await this.#doing.send(text, attached)) return;
     // What was refused comes back, unless something else has been typed meanwhile.
-    if (!(await this.#doing.send(text)) && !this.text) this.text = text;
+    this.#attachments.putBack(attached);
+    if (!this.text) this.text = text;
+  }
+
+  get #isEmpty(): boolean {
+    return !this.text.trim() && this.#attachments.state === null;
+  }
+
+  /** Why a question waits: none goes without what its reader sees beside it. */
+  #unready(): string {
+    const { state } = this.#attachments;
+    if (state === "busy") return "The attached files are still on their way.";
+    return state === "failed" ? "Remove what could not be attached, or try it again, before you send." : "";
   }
 
   #pressed(event: KeyboardEvent): void {
@@ -196,7 +223,7 @@ export class Composer {
   }
 
   #showSize(): void {
-    this.#send.disabled = !this.text.trim() || this.#area.disabled;
+    this.#send.disabled = this.#isEmpty || this.#unready() !== "" || this.#area.disabled;
     this.#area.style.height = "auto";
     if (this.#area.scrollHeight) this.#area.style.height = `${this.#area.scrollHeight + 2}px`;
   }

@@ -1,7 +1,17 @@
 /** Ties a transcript to the widget's model: messages and traits in, requests out, each answered or refused. */
 
 import { listen, type Model } from "../cell/anywidget.ts";
-import type { About, Everything, Field, FromPython, Message, Reply, Requests, Turn } from "./protocol.ts";
+import type {
+  About,
+  Accepts,
+  Everything,
+  Field,
+  FromPython,
+  Message,
+  Reply,
+  Requests,
+  Turn,
+} from "./protocol.ts";
 import { Transcript } from "./transcript.ts";
 
 /** A kernel that runs a cell may answer only after it; asking again meanwhile would only add to the queue. */
@@ -17,11 +27,16 @@ export interface Settings {
   parameters: Record<string, unknown>;
   system: string;
   about: About;
+  accepts: Accepts;
 }
+
+const ACCEPTS: Accepts = { file: 20_000_000, picture: 200_000_000, piece: 1_000_000 };
 
 export class Connection {
   readonly transcript: Transcript;
   readonly model: Model;
+  /** Tells this page from others that show the same panel. */
+  readonly page = randomId();
   readonly #waiting = new Map<number, { resolve(value: never): void; reject(error: Refused): void }>();
   readonly #listeners = new Set<() => void>();
   #number = 0;
@@ -76,6 +91,7 @@ export class Connection {
         completion: 0,
         cost: null,
       },
+      accepts: (model.get("accepts") as Accepts | undefined) ?? ACCEPTS,
     };
   }
 
@@ -85,15 +101,19 @@ export class Connection {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Asks Python for something. Fails with `Refused` and the reason. */
-  request<Name extends keyof Requests>(name: Name, fields: Requests[Name][0]): Promise<Requests[Name][1]> {
+  /** Asks Python for something, with bytes beside it. Fails with `Refused` and the reason. */
+  request<Name extends keyof Requests>(
+    name: Name,
+    fields: Requests[Name][0],
+    buffers: ArrayBuffer[] = [],
+  ): Promise<Requests[Name][1]> {
     if (this.#gone) return Promise.reject(new Refused("The kernel is gone: run the cell again to go on."));
     this.#number += 1;
     const id = this.#number;
     const answer = new Promise<Requests[Name][1]>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
     });
-    this.model.send({ do: name, id, ...fields });
+    this.model.send({ do: name, id, ...fields }, undefined, buffers);
     return answer;
   }
 
@@ -126,6 +146,11 @@ export class Connection {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Not crypto's, which pages without TLS do not have. */
+export function randomId(): string {
+  return Math.random().toString(36).slice(2);
 }
 
 function readEverything(model: Model): Everything {

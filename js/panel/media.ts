@@ -7,6 +7,10 @@ import type { Medium } from "./protocol.ts";
 /** What Python makes of a picture's own bytes. No SVG: it is a document, with scripts in it. */
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+$/;
 
+export function isPicture(address: string | undefined): address is string {
+  return address !== undefined && PICTURE.test(address);
+}
+
 export function mediaList(media: readonly Medium[]): HTMLElement {
   return h(
     "ul",
@@ -22,7 +26,7 @@ export function givenList(media: readonly Medium[], tool: string): HTMLElement {
 }
 
 function shown({ words, picture = "", link = "" }: Medium, alt: string): (HTMLElement | string)[] {
-  if (PICTURE.test(picture)) {
+  if (isPicture(picture)) {
     return [h("img", { src: picture, alt, title: words }), h("span", { "aria-hidden": true }, words)];
   }
   return [

@@ -1,10 +1,13 @@
 /** The panel: head, messages, composer, status, and a drawer with the controls and the next request. */
 
 import type { Actions } from "./actions.ts";
+import { Attachments, type Item } from "./attachments.ts";
+import { ChipsView } from "./chips.ts";
 import { Composer } from "./composer.ts";
 import { type Connection, Refused } from "./connection.ts";
 import { ControlsView } from "./controls.ts";
 import { h, iconButton } from "./element.ts";
+import { attachButton, takeDropped, takePasted } from "./intake.ts";
 import { MessagesView } from "./messages.ts";
 import type { Notebook } from "./notebook.ts";
 import { PreviewView } from "./preview.ts";
@@ -34,21 +37,31 @@ export class PanelView {
   readonly #drawer: HTMLElement;
   readonly #buttons: Record<"controls" | "preview", HTMLButtonElement>;
   readonly #title = h("h2");
-  /** What was typed here, by the turn that it became. */
-  readonly #typed = new Map<string, string>();
+  readonly #attachments: Attachments;
+  /** What was asked here, by the turn that it became. */
+  readonly #asked = new Map<string, { text: string; files: File[] }>();
 
   constructor(connection: Connection, notebook: Notebook, el: HTMLElement, signal: AbortSignal) {
     this.#connection = connection;
     this.#notebook = notebook;
     const actions = this.#actions();
-    this.#composer = new Composer({
-      send: actions.ask,
-      stop: () => actions.stop(),
-      recall: () => connection.transcript.lastQuestion(),
-      complete: (text) => connection.request("complete", { text }).catch(() => []),
-      changed: () => this.#preview.refresh(),
-    });
-    this.#preview = new PreviewView(connection, () => this.#composer.text, signal);
+    this.#attachments = new Attachments(connection);
+    const chips = new ChipsView(this.#attachments, () => this.#composer.focus(), signal);
+    this.#composer = new Composer(
+      {
+        send: actions.ask,
+        say: actions.say,
+        stop: () => actions.stop(),
+        recall: () => connection.transcript.lastQuestion(),
+        complete: (text) => connection.request("complete", { text }).catch(() => []),
+        changed: () => this.#preview.refresh(),
+      },
+      this.#attachments,
+      chips.element,
+      attachButton((files) => this.#attach(files)),
+    );
+    const draft = () => ({ text: this.#composer.text, files: this.#attachments.ids });
+    this.#preview = new PreviewView(connection, draft, signal);
     this.#controls = new ControlsView(connection, signal);
     this.#messages = new MessagesView(connection, actions, this.#starters(), signal);
     this.#buttons = {
@@ -81,6 +94,10 @@ export class PanelView {
     );
     el.append(this.#root);
     this.#keepKeys(signal);
+    takePasted(this.#root, (files) => this.#attach(files));
+    takeDropped(this.#root, (files) => this.#attach(files));
+    this.#attachments.subscribe(() => this.#preview.refresh());
+    signal.addEventListener("abort", () => this.#attachments.clear());
     const show = () => this.#show();
     signal.addEventListener("abort", connection.subscribe(show));
     signal.addEventListener(
@@ -98,6 +115,12 @@ export class PanelView {
     this.#composer.show(transcript.turns.some(isRunning), gone);
     this.#root.classList.toggle("nbp-gone", gone);
     if (gone) this.#say("The kernel is gone. The conversation stays readable; run the cell again to go on.");
+  }
+
+  #attach(files: File[]): void {
+    if (this.#connection.gone) return;
+    this.#attachments.add(files);
+    this.#composer.focus();
   }
 
   #toggle(which: "controls" | "preview" | null): void {
@@ -155,15 +178,7 @@ export class PanelView {
   #actions(): Actions {
     const attempt = (name: keyof Requests, fields: object) => void this.#try(name, fields as never);
     return {
-      ask: async (text) => {
-        const answer = await this.#try("ask", { text });
-        if (answer?.notice) this.#say(answer.notice);
-        if (answer) {
-          this.#typed.set(answer.turn, text);
-          this.#messages.toEnd();
-        }
-        return answer !== null;
-      },
+      ask: (text, attached = []) => this.#ask(text, attached),
       edit: (node, text) => attempt("edit", { node, text }),
       regenerate: (node) => attempt("regenerate", { node }),
       retry: (turn) => attempt("retry", { turn }),
@@ -177,6 +192,24 @@ export class PanelView {
       say: (text) => this.#say(text),
       insertCell: (code) => this.#notebook.insertCell(code),
     };
+  }
+
+  async #ask(text: string, attached: readonly Item[]): Promise<boolean> {
+    const before = [...this.#asked.keys()];
+    const answer = await this.#try("ask", { text, files: attached.map(({ id }) => id) });
+    if (answer === null) return false;
+    if (answer.notice) this.#say(answer.notice);
+    // Only what waits can be taken back: the rest, and with it whole files, is forgotten.
+    const waiting = new Set(this.#waiting());
+    for (const turn of before) if (!waiting.has(turn)) this.#asked.delete(turn);
+    this.#asked.set(answer.turn, { text, files: attached.map(({ file }) => file) });
+    this.#messages.toEnd();
+    return true;
+  }
+
+  /** The turns that were asked and have not begun. */
+  #waiting(): string[] {
+    return this.#connection.transcript.turns.filter(({ state }) => state === "queued").map(({ id }) => id);
   }
 
   /** Null, and the reason said, where it was refused. */
@@ -222,9 +255,10 @@ export class PanelView {
 
   /** Questions that were typed ahead and not asked yet come back to where they were typed. */
   #takeBack(): void {
-    const waiting = this.#connection.transcript.turns.filter(({ state }) => state === "queued");
-    const typed = waiting.flatMap(({ id }) => this.#typed.get(id) ?? []);
-    if (typed.length > 0 && !this.#composer.text) this.#composer.text = typed.join("\n\n");
+    const asked = this.#waiting().flatMap((turn) => this.#asked.get(turn) ?? []);
+    if (asked.length === 0 || this.#composer.text || this.#attachments.state) return;
+    this.#composer.text = asked.map(({ text }) => text).join("\n\n");
+    this.#attachments.add(asked.flatMap(({ files }) => files));
   }
 
   #say(text: string): void {

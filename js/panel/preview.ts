@@ -10,19 +10,20 @@ import type { Requests } from "./protocol.ts";
 const FORMS = { json: "JSON", curl: "curl", python: "Python" } as const;
 const LANGUAGES = { json: "json", curl: "bash", python: "python" } as const;
 type Form = keyof typeof FORMS;
+type Draft = { text: string; files: string[] };
 const PAUSE_MS = 250;
 
 export class PreviewView {
   readonly element: HTMLElement;
   readonly #connection: Connection;
-  readonly #draft: () => string;
+  readonly #draft: () => Draft;
   readonly #code = h("code");
   readonly #tabs = new Map<Form, HTMLButtonElement>();
   #form: Form = "json";
   #texts: Requests["preview"][1] | null = null;
   #waiting: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(connection: Connection, draft: () => string, signal: AbortSignal) {
+  constructor(connection: Connection, draft: () => Draft, signal: AbortSignal) {
     this.#connection = connection;
     this.#draft = draft;
     for (const form of Object.keys(FORMS) as Form[]) {
@@ -70,7 +71,7 @@ export class PreviewView {
 
   async #ask(): Promise<void> {
     try {
-      this.#texts = await this.#connection.request("preview", { text: this.#draft() });
+      this.#texts = await this.#connection.request("preview", this.#draft());
     } catch (problem) {
       this.#texts = null;
       this.#code.textContent = problem instanceof Refused ? problem.message : "";
@@ -84,7 +85,7 @@ export class PreviewView {
     const form = this.#form;
     try {
       const texts = this.#texts?.shortened
-        ? await this.#connection.request("preview", { text: this.#draft(), whole: true })
+        ? await this.#connection.request("preview", { ...this.#draft(), whole: true })
         : this.#texts;
       await copy(texts?.[form] ?? "", button);
     } catch (problem) {

@@ -28,6 +28,23 @@ export interface Medium {
   link?: string;
 }
 
+/** How many bytes a file, a picture (which is scaled down) and one message may have. */
+export interface Accepts {
+  file: number;
+  picture: number;
+  piece: number;
+}
+
+/** What an uploaded file is to a model. */
+export interface Uploaded {
+  kind: "image" | "audio" | "file";
+  about: string;
+  /** About how many. */
+  tokens?: number;
+  picture?: string;
+  notes?: string[];
+}
+
 /** A settled message. What is empty is left out. */
 export interface Message {
   id: string;
@@ -145,7 +162,7 @@ export interface About {
 
 /** The requests, and what they are answered with. */
 export interface Requests {
-  ask: [{ text: string }, { turn: string; notice: string | null }];
+  ask: [{ text: string; files?: string[] }, { turn: string; notice: string | null }];
   edit: [{ node: string; text: string }, { turn: string; notice: string | null }];
   regenerate: [{ node: string }, { turn: string; notice: string | null }];
   retry: [{ turn: string }, { turn: string; notice: string | null }];
@@ -163,7 +180,7 @@ export interface Requests {
   earlier: [{ before: number; count: number }, { from: number; messages: Message[] }];
   markdown: [{ start: number }, { from: number; total: number; texts: string[] }];
   preview: [
-    { text: string; whole?: boolean },
+    { text: string; files?: string[]; whole?: boolean },
     { json: string; curl: string; python: string; shortened: boolean },
   ];
   probabilities: [{ node: string; start: number }, Probabilities];
@@ -171,4 +188,7 @@ export interface Requests {
   models: [Record<string, never>, string[]];
   snapshot: [Record<string, never>, null];
   maths: [Record<string, never>, string];
+  /** A piece of a file, which is the message's buffer; the last one is answered with what it is. */
+  upload: [{ page: string; file: string; name: string; size: number; offset: number }, Uploaded | null];
+  discard: [{ files: string[] }, null];
 }

@@ -140,8 +140,8 @@ class Uploads:
             key: Which file.
 
         Returns:
-            What a page shows of it: in words what it is, its name and size; about how many ``tokens`` it costs; a small
-            ``picture`` of a picture; and ``notes`` of what was changed. What is empty is left out.
+            What a page shows of it: its ``kind``, in words what it is (``about``), about how many ``tokens`` it costs, a small
+            ``picture`` of a picture, and ``notes`` of what was changed. What is empty is left out.
 
         Raises:
             ConfigurationError: It can't be attached, or was removed meanwhile.
@@ -154,7 +154,7 @@ class Uploads:
             data = b"".join(file.pieces)
             file.pieces.clear()
             found = await asyncio.to_thread(attached_file, data, file.name, configured_limits())
-            entry = await asyncio.to_thread(_entry, found)
+            entry = await asyncio.to_thread(_entry, found, file.name)
         except BaseException:
             self.drop([key])
             raise
@@ -201,7 +201,9 @@ def _shown(name: str) -> str:
     return line[:_LONGEST_NAME] or "file"
 
 
-def _entry(found: Attachment) -> dict[str, Any]:
+def _entry(found: Attachment, name: str) -> dict[str, Any]:
     (seen,) = seen_beside(found.parts)
-    entry = {"about": seen.about, "tokens": seen.tokens, "picture": seen.picture, "notes": list(found.notes)}
-    return {name: value for name, value in entry.items() if value}
+    # The name stands above them.
+    notes = [note.removeprefix(f"{name} was ") for note in found.notes]
+    entry = {"kind": seen.kind, "about": seen.about, "tokens": seen.tokens, "picture": seen.picture}
+    return {name: value for name, value in {**entry, "notes": notes}.items() if value}
