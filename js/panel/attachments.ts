@@ -69,7 +69,11 @@ export class Attachments {
   retry(item: Item): void {
     this.#forget(item);
     const problem = whyNot(item.file, this.#connection.settings.accepts);
-    Object.assign(item, { state: problem ? "failed" : "waiting", problem: problem ?? "" });
+    Object.assign(item, {
+      state: problem ? "failed" : "waiting",
+      problem: problem ?? "",
+      silent: false,
+    });
     this.#next();
   }
 
@@ -127,7 +131,8 @@ export class Attachments {
       const bytes = await file.slice(offset, offset + settings.accepts.piece).arrayBuffer();
       if (item.id !== id) return null;
       const piece = { page, file: id, name: file.name, size: file.size, offset };
-      const read = await this.#withPatience(item, this.#connection.request("upload", piece, [bytes]));
+      const answer = this.#connection.request("upload", piece, [bytes]);
+      const read = await this.#withPatience(item, id, answer);
       if (read || item.id !== id) return read;
       offset += bytes.byteLength;
       item.sent = offset;
@@ -136,9 +141,9 @@ export class Attachments {
     throw new Error("the kernel has all of it, and does not say what it is");
   }
 
-  async #withPatience<T>(item: Item, answer: Promise<T>): Promise<T> {
+  async #withPatience<T>(item: Item, id: string, answer: Promise<T>): Promise<T> {
     const silence = (silent: boolean) => {
-      if (item.silent === silent) return;
+      if (item.silent === silent || item.id !== id) return;
       item.silent = silent;
       this.#tell();
     };
