@@ -32,10 +32,7 @@ export class ChipsView {
       chip.element.remove();
       this.#chips.delete(item);
     }
-    for (const item of items) {
-      const chip = this.#chips.get(item) ?? this.#begin(item);
-      chip.show(item);
-    }
+    for (const item of items) (this.#chips.get(item) ?? this.#begin(item)).show(item);
     // Those that come back stand first.
     items.forEach((item, at) => {
       const element = this.#chips.get(item)?.element;
@@ -44,6 +41,12 @@ export class ChipsView {
     });
     this.element.hidden = items.length === 0;
     this.#speak();
+  }
+
+  /** Scrolls the row alone, which may be longer than there is room for, and not the page. */
+  #reveal(item: Item): void {
+    const chip = this.#chips.get(item)?.element;
+    if (chip) this.element.scrollTop = chip.offsetTop - this.element.offsetTop;
   }
 
   #begin(item: Item): Chip {
@@ -69,15 +72,20 @@ export class ChipsView {
   /** Once, when all have come to an end, so that one word does not cut off another. */
   #speak(): void {
     if (this.#attachments.state === "busy") return;
-    const said: string[] = [];
     const { items } = this.#attachments;
-    for (const item of items) {
-      if (this.#said.get(item) === item.state) continue;
-      this.#said.set(item, item.state);
-      said.push(item.state === "ready" ? `Attached: ${item.file.name}, ${about(item)}.` : about(item));
-    }
     for (const item of this.#said.keys()) if (!items.includes(item)) this.#said.delete(item);
-    if (said.length > 0) announce(said.join(" "));
+    const news = items.filter((item) => this.#said.get(item) !== item.state);
+    const first = news.find(({ state }) => state === "failed") ?? news[0];
+    if (!first) return;
+    for (const item of news) this.#said.set(item, item.state);
+    this.#reveal(first);
+    announce(
+      news
+        .map((item) =>
+          item.state === "ready" ? `Attached: ${item.file.name}, ${about(item)}.` : about(item),
+        )
+        .join(" "),
+    );
   }
 }
 
@@ -136,6 +144,6 @@ function about({ state, sent, silent, file, read, problem }: Item): string {
   if (silent) return "The kernel does not answer yet: it may be running a cell.";
   if (state === "waiting") return `${megabytes(file.size)}, waiting`;
   if (state === "sending") return sent > 0 ? `${megabytes(sent)} of ${megabytes(file.size)}` : "Sending";
-  const tokens = read?.tokens ? `≈ ${read.tokens.toLocaleString("en")} tokens` : "";
+  const tokens = read?.tokens ? `≈\u00a0${read.tokens.toLocaleString("en")}\u00a0tokens` : "";
   return [read?.about, tokens, ...(read?.notes ?? [])].filter(Boolean).join(", ");
 }

@@ -190,14 +190,14 @@ test("a chip shows a file's name as text, what it is and costs, and its removal 
   });
   await last().answer({ ...READ, kind: "image", picture: "data:image/png;base64,AAAA" });
   expect(chips.element.querySelector(".nbp-chip-about")?.textContent).toBe(
-    "text, 10 bytes, ≈ 1,234 tokens, scaled down",
+    "text, 10 bytes, ≈\u00a01,234\u00a0tokens, scaled down",
   );
   expect(chips.element.querySelector("bdi")?.textContent).toBe(name);
   expect([...chips.element.querySelectorAll("img")].map(({ src }) => src)).toEqual([
     "data:image/png;base64,AAAA",
   ]);
   const said = () => document.querySelector("[role=status]")?.textContent;
-  expect(said()).toContain("Attached: b.txt, text, 10 bytes, ≈ 1,234 tokens.");
+  expect(said()).toContain("Attached: b.txt, text, 10 bytes, ≈\u00a01,234\u00a0tokens.");
   const remove = (which: string) =>
     chips.element.querySelector<HTMLButtonElement>(`[aria-label="Remove ${which}"]`)?.click();
   remove("b.txt");

@@ -501,3 +501,48 @@ describe("the notebook's file", () => {
     controller.abort();
   });
 });
+
+test("files go with the question that they are attached to, and come back where it is refused or taken back", async () => {
+  const { el, find, asked, answer, model } = start();
+  const paste = async (name: string) => {
+    const clipboardData = { types: ["Files"], files: [new File(["x"], name)] };
+    find(box).dispatchEvent(
+      Object.assign(new Event("paste", { bubbles: true, cancelable: true }), { clipboardData }),
+    );
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  const chips = () => [...el.querySelectorAll(".nbp-chip-name")].map(({ textContent }) => textContent);
+  const area = find<HTMLTextAreaElement>(box);
+  await paste("a.txt");
+  expect(find<HTMLButtonElement>(".nbp-send:not(.nbp-stop)").disabled).toBe(true);
+  type(area, "What is it?", "Enter");
+  expect(find(".nbp-said").textContent).toBe("The attached files are still on their way.");
+  await answer("upload", { result: { kind: "file", about: "text, 1 byte" } });
+  const sent = asked("upload")[0]?.file;
+  type(area, "What is it?", "Enter");
+  expect([chips(), area.value]).toEqual([[], ""]);
+  expect(asked("ask")[0]).toMatchObject({ text: "What is it?", files: [sent] });
+  await answer("ask", { refused: "{{it}} can't be put in." });
+  expect([chips(), area.value]).toEqual([["a.txt"], "What is it?"]);
+  type(area, "", "Enter");
+  expect(asked("ask")[1]).toMatchObject({ text: "", files: [sent] });
+  await answer("ask", { result: { turn: "t", notice: null } });
+  expect(asked("discard")).toEqual([]);
+  const turn = { ...TURN, state: "queued", question: "" };
+  model.receive({ type: "turn", seq: 1, turn });
+  type(area, "", "Escape");
+  expect(chips()).toEqual(["a.txt"]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(asked("upload").length).toBe(2);
+});
+
+test("a view that closes discards what it had attached and not sent", async () => {
+  const { find, asked, answer, close } = start();
+  const dataTransfer = { types: ["Files"], files: [new File(["x"], "a.txt")], dropEffect: "none" };
+  const drop = new Event("drop", { bubbles: true, cancelable: true });
+  find(".nbp-scroller").dispatchEvent(Object.assign(drop, { dataTransfer }));
+  await vi.advanceTimersByTimeAsync(0);
+  await answer("upload", { result: { kind: "file", about: "text, 1 byte" } });
+  close();
+  expect(asked("discard")[0]?.files).toEqual([asked("upload")[0]?.file]);
+});
