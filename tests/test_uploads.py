@@ -215,9 +215,20 @@ def test_what_nobody_sends_is_forgotten(front: Front):
     assert front.panel._uploads._files == {}
 
 
-def test_a_file_that_is_removed_while_it_is_read_is_gone(front: Front):
-    """Removing a file frees what it held, also where it was never whole."""
+def test_a_file_that_is_removed_meanwhile_is_gone():
+    """Removing a file frees what it held, also where it is just being read, or was never whole."""
     uploads = Uploads()
+
+    async def removed_while_read() -> None:
+        reading = asyncio.create_task(uploads.read("f"))
+        await asyncio.sleep(0)  # it has begun
+        uploads.drop(["f"])
+        await reading
+
+    send(uploads, picture("PNG"))
+    asyncio.run(removed_while_read())
+    with pytest.raises(ConfigurationError, match="not in the kernel"):
+        uploads.attachment(["f"])
     uploads.add(Upload(1, "p", "f", "a.txt", 9, 0), [memoryview(b"abc")])
     file = weakref.ref(uploads._files["f"])
     uploads.drop(["f"])

@@ -5,6 +5,8 @@ import type { Accepts, Uploaded } from "./protocol.ts";
 
 /** How long without a word from the kernel before the reader is told: a cell may run, or the connection be lost. */
 const PATIENCE_MS = 4000;
+/** Of how much more it may take to read a file when all of it is there: pictures are scaled down. */
+const BYTES_A_MS = 10_000;
 
 export interface Item {
   readonly file: File;
@@ -132,7 +134,8 @@ export class Attachments {
       if (item.id !== id) return null;
       const piece = { page, file: id, name: file.name, size: file.size, offset };
       const answer = this.#connection.request("upload", piece, [bytes]);
-      const read = await this.#withPatience(item, id, answer);
+      const reading = offset + bytes.byteLength < file.size ? 0 : file.size / BYTES_A_MS;
+      const read = await this.#withPatience(item, id, answer, PATIENCE_MS + reading);
       if (read || item.id !== id) return read;
       offset += bytes.byteLength;
       item.sent = offset;
@@ -141,13 +144,13 @@ export class Attachments {
     throw new Error("the kernel has all of it, and does not say what it is");
   }
 
-  async #withPatience<T>(item: Item, id: string, answer: Promise<T>): Promise<T> {
+  async #withPatience<T>(item: Item, id: string, answer: Promise<T>, ms: number): Promise<T> {
     const silence = (silent: boolean) => {
       if (item.silent === silent || item.id !== id) return;
       item.silent = silent;
       this.#tell();
     };
-    const waiting = setTimeout(() => silence(true), PATIENCE_MS);
+    const waiting = setTimeout(() => silence(true), ms);
     try {
       return await answer;
     } finally {

@@ -141,7 +141,7 @@ class Chip {
 
 function about({ state, sent, silent, file, read, problem }: Item): string {
   if (state === "failed") return problem ?? "";
-  if (silent) return "The kernel does not answer yet: it may be running a cell.";
+  if (silent) return "No answer from the kernel yet: it may be running a cell, or the connection is lost.";
   if (state === "waiting") return `${megabytes(file.size)}, waiting`;
   if (state === "sending") return sent > 0 ? `${megabytes(sent)} of ${megabytes(file.size)}` : "Sending";
   const tokens = read?.tokens ? `≈\u00a0${read.tokens.toLocaleString("en")}\u00a0tokens` : "";

@@ -215,7 +215,7 @@ def test_a_file_outlives_a_connection_and_a_kernel(opened: Any, page: Page):
     page.evaluate(COUNT, True)
     scan = chip(panel, "scan.bin")
     give(panel, "drop", ("scan.bin", "", 8_000_000))
-    expect(scan).to_contain_text("The kernel does not answer yet: it may be running a cell.")
+    expect(scan).to_contain_text("No answer from the kernel yet")
     assert 0 < panel.get_by_role("progressbar").evaluate("(bar) => bar.position") < 1
     page.evaluate("window.cut = false")
     press(panel, "Try scan.bin again")
