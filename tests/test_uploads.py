@@ -175,7 +175,7 @@ def test_what_can_not_be_read_is_refused(front: Front):
 def test_the_configured_limits_hold(front: Front):
     """c.NBChat.attach bounds uploads too, and the page is told; a limit that is none is said to whoever uploads."""
     settings().attach = {"file_bytes": 5}
-    assert accepted() == {"file": 5, "picture": 50, "piece": 1_000_000}
+    assert accepted() == {"file": 5, "picture": 50, "piece": 2_000_000}
     (refused,) = upload(front, b"123456", "a.txt")
     assert "a.txt has 6 bytes; at most 5 bytes are attached." in refused
     settings().attach = {"files": 5}

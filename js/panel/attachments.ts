@@ -4,7 +4,7 @@ import { type Connection, Refused, randomId } from "./connection.ts";
 import type { Accepts, Uploaded } from "./protocol.ts";
 
 /** How long without a word from the kernel before the reader is told: a cell may run, or the connection be lost. */
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 6000;
 /** Of how much more it may take to read a file when all of it is there: pictures are scaled down. */
 const BYTES_A_MS = 10_000;
 

@@ -30,7 +30,7 @@ export interface Settings {
   accepts: Accepts;
 }
 
-const ACCEPTS: Accepts = { file: 20_000_000, picture: 200_000_000, piece: 1_000_000 };
+const ACCEPTS: Accepts = { file: 20_000_000, picture: 200_000_000, piece: 2_000_000 };
 
 export class Connection {
   readonly transcript: Transcript;

@@ -135,7 +135,7 @@ test("a kernel that does not answer is said to be silent; an answer that comes l
   const { asked, last, attachments, settle } = kernel();
   attachments.add([file("0123")]);
   await settle();
-  await vi.advanceTimersByTimeAsync(5000);
+  await vi.advanceTimersByTimeAsync(7000);
   const [item] = attachments.items;
   expect(item?.silent).toBe(true);
   if (item) attachments.retry(item);
