@@ -7,7 +7,7 @@ import base64
 import pytest
 from samples import pdf
 
-from nbchat.attachments.files import file, text_file
+from nbchat.attachments.files import file, read_text_file, text_file
 from nbchat.attachments.limits import Limits
 from nbchat.errors import ConfigurationError
 
@@ -54,3 +54,18 @@ def test_files_that_are_too_large():
         ConfigurationError, match=r"log.txt is text of about 1,0\d\d tokens; at most 1,000 are attached.*part of it"
     ):
         text_file(b"word" * 1000, "log.txt", Limits(text_tokens=1000))
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2", "ends here\n", "has ``` and ```` in it", "\n\nb.csv:\n```\ny\n```\n", "x:\n"]
+)
+def test_a_text_file_is_read_back(text: str):
+    """The part that a text file became gives its name and its text again, whatever is in it."""
+    (part,) = text_file(text.encode(), "notes: today.csv").parts
+    assert read_text_file(part) == ("notes: today.csv", text.removesuffix("\n"))
+
+
+@pytest.mark.parametrize("text", ["Look:\n```\nx\n```\n", "\n\na.csv:\n```\nx\n````\n", "\n\n| a |\n", None])
+def test_what_is_no_text_file_is_not_read_as_one(text: str | None):
+    """Text that somebody typed, with or without a fence, and a table are no files."""
+    assert read_text_file({"type": "text", "text": text}) is None

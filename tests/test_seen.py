@@ -19,7 +19,7 @@ from nbchat.attachments import seen as module
 from nbchat.attachments.attach import parts_of
 from nbchat.attachments.audio import audio
 from nbchat.attachments.files import file
-from nbchat.attachments.seen import media_in, shortened, without_large_media
+from nbchat.attachments.seen import beside, media_in, own_text, seen_beside, shortened, without_large_media
 from nbchat.wire.media import data_url
 
 
@@ -187,3 +187,17 @@ def test_large_media_are_left_out_of_what_is_kept():
     assert kept == [*text, {"type": "text", "text": f"[{media_in(large)[0]}]"}, *small]
     assert without_large_media("text", 1) == "text"
     assert without_large_media(None, 1) is None
+
+
+def test_what_stands_beside_a_question_is_not_in_its_words():
+    """A file that went as text is told like the other media, in order, and the question's own words are without it."""
+    content = [
+        {"type": "text", "text": "Compare "},
+        *parts_of(picture("PNG")),
+        {"type": "text", "text": " with:"},
+        *parts_of(b"1,2"),
+    ]
+    assert own_text(content) == "Compare  with:"
+    assert [seen.words for seen in seen_beside(content)] == ["PNG picture, 30 × 20, 113 bytes", "text, text, 3 bytes"]
+    assert beside(content) == [content[1], content[3]]
+    assert (own_text("plain"), beside("plain"), seen_beside(None)) == ("plain", [], [])
