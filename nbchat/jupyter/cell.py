@@ -186,6 +186,7 @@ class _Terminal:
 
     def __init__(self, drawing: Drawing) -> None:
         self._form = drawing.form
+        self._session = drawing.session
         self._live = drawing.live and drawing.form in ("markdown", "text")
         self._printed = False
         # The call whose line is not ended yet, and those that were told of.
@@ -234,7 +235,7 @@ class _Terminal:
             below = notes(turn)
             self._print(f"\n\n[{'; '.join(below)}]\n" if below else "\n")
         else:
-            data, _ = bundle(turn, self._form)
+            data, _ = bundle(turn, self._form, session=self._session)
             self._print(("\n\n" if self._printed else "") + data["text/plain"] + "\n")
 
     def _print(self, text: str) -> None:
