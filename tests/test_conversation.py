@@ -239,7 +239,7 @@ def test_a_tree_is_the_same_again():
     full = Node(
         "z", "d", {"role": "assistant", "content": None, "tool_calls": [call("x")]}, "t2", cell="cell", status="failed",
         finish_reason="length", model="gpt", server="ab12", usage={"total_tokens": 3}, cost=0.5, parameters={"n": 1},
-        left_out=2, first_token=0.25, duration=3.5, remarks=["m does not take n"], created=17.5, error="broke",
+        logprobs={"content": []}, left_out=2, first_token=0.25, duration=3.5, remarks=["m does not take n"], created=17.5, error="broke",
     )  # fmt: skip
     assert all(value not in (None, "") for value in vars(full).values())
     conversation = tree(*BRANCHED, full, head="z")

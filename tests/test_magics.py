@@ -112,7 +112,8 @@ def test_options_hold_for_one_cell(kernel: Kernel, server: ScriptedServer):
     assert first["messages"][0] == {"role": "system", "content": "Be terse."}
     assert (second["model"], set(second) & set(expected)) == ("scripted", {"model"})
     assert [message["role"] for message in second["messages"]] == ["user", "assistant", "user"]
-    assert shown.markdown == "**Choice 1 of 2**\n\na\n\n**Choice 2 of 2**\n\nb"
+    plain = shown.outputs[0]["data"]["text/plain"]
+    assert plain.startswith("**Choice 1 of 2**\n\na\n\n**Choice 2 of 2**\n\nb\n\n")
     assert kernel.value("(str(got), len(got.choices), got.usage.total_tokens)") == ("a", 2, 10)
 
 
