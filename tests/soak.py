@@ -86,7 +86,7 @@ def _run(seed: int, turns: int, url: str, wrong: list[str]) -> None:
     for number in range(turns):
         name = chance.choice(_MIX)
         fault = FAULTS[name]
-        session = chat if not name.startswith("stall") else halting if fault.kept else hasty
+        session = chat if not name.startswith("stall") else halting if fault.kept or fault.status else hasty
         before = session.messages
         turn = session.ask({"role": "user", "content": f"{seed}/{number}"}, {"model": name}, streamed=fault.streamed)
         if not turn.wait(60):

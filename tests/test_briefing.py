@@ -47,7 +47,7 @@ def test_a_small_model_reads_results_without_marks():
     told = plain([USER, {"role": "assistant", "content": "", "tool_calls": [call]}, *results], small=True)
     assert [message["content"] for message in told] == [
         USER["content"],
-        'f({"a": 1})',
+        "I will use f.",
         f"The result is: one\nThe result is: two\n\nNow answer the question: {USER['content']}",
     ]
 

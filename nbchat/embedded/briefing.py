@@ -18,7 +18,8 @@ __all__ = ["plain", "with_offer"]
 
 _CALLING = frozenset(["tool_calls", "tool_call_id", "function_call"])
 _RESULT = "<tool_response>"
-# Before a small model's results: of ten it repeated marks in four answers and the result in five; told so, in none and all.
+# Before a small model's results. Of 20 questions with a result the default one repeated marks, or the call, in 7 answers and
+# had the result in 16; told so, and of the call in words, in none and in 18.
 _PLAINLY = "The result is:"
 # What shows a small model, right before a question, that it may choose. By itself the default one never called; after this
 # it called for 19 of 19 questions that wanted it (11 calls were right), and for 2 of 8 that did not. What came last weighs
@@ -95,8 +96,8 @@ def _calls(message: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
 
 
 def _plain_call(function: Mapping[str, Any]) -> str:
-    """Tell a small model of a call that was made in another form than it makes calls in: it would make it again and again."""
-    return f"{function['name']}({function['arguments'] or ''})"
+    """Tell a small model of a call that was made in no form that it could make again: it would, in place of an answer."""
+    return f"I will use {function['name']}."
 
 
 def _call(function: Mapping[str, Any]) -> str:
