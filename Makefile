@@ -15,7 +15,7 @@ SOURCES := $(shell find js \( -name node_modules -o -name tests \) -prune -o -ty
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lab check format js kernels bench fuzz build pins weights browser clean
+.PHONY: help demo test journeys lab check format js kernels bench fuzz build pins weights browser clean
 
 help: ## say what each of these does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-7s", $$1, $$2; $$1 = $$2 = ""; print }'
@@ -23,11 +23,14 @@ help: ## say what each of these does
 demo: $(NBCHAT) weights ## answer the quickstart notebook's questions, here in the terminal, with the model inside the kernel
 	@$(RUN) scripts/demo.py
 
-test: check weights browser ## every check and every test (ARGS="-k stream" for some of the Python ones)
+test: check weights browser ## every check and test but the thorough journeys (ARGS="-k stream" for some of the Python ones)
 	@echo "Test: vitest"
 	@$(NPM) run --silent test
 	@echo "Test: pytest"
-	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not thorough" $(ARGS)
+
+journeys: check weights browser ## every journey in a browser, those that `make test` has no time for among them
+	@$(RUN) -m pytest -n 2 --dist load tests/browser $(ARGS)
 
 lab: $(NBCHAT) ## open the notebooks in JupyterLab
 	@$(RUN) -m jupyterlab --ServerApp.root_dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)

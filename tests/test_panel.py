@@ -27,6 +27,7 @@ from nbchat.client import refusals
 from nbchat.client.config import settings
 from nbchat.embedded.weights import Progress
 from nbchat.errors import ConfigurationError, NbchatError
+from nbchat.jupyter import desk
 from nbchat.jupyter import panel as module
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.panel import Panel
@@ -243,13 +244,13 @@ def test_what_is_no_request_is_refused(content: Any, front: Front):
 
 def test_a_failure_inside_is_answered(front: Front, monkeypatch: pytest.MonkeyPatch):
     """An error that nobody foresaw comes back as a reason, since what a handler raises is shown nowhere."""
-    monkeypatch.setattr(module, "preview", lambda *_: 1 / 0)
+    monkeypatch.setattr(desk, "preview", lambda *_: 1 / 0)
     assert front.ask("preview", text="x") == ["nbchat failed on its own: ZeroDivisionError: division by zero."]
 
 
 def test_a_template_is_expanded_once_and_its_error_told(front: Front, chat: nbchat.Session, server: ScriptedServer):
     """Double braces in a question are Python, as in the magic; an expression that fails sends nothing."""
-    front.panel._names = {"name": "{{1 + 1}}", "other": 2}
+    front.panel._desk._names = {"name": "{{1 + 1}}", "other": 2}
     server.answer("ok")
     front.ask("ask", text="Say {{name}}")
     front.path(2)
@@ -494,7 +495,7 @@ def test_a_request_with_pictures_is_read_short_and_copied_whole(
 
 def test_the_panel_reads_short_and_copies_whole(front: Front):
     """The front end asks for the request as it is read, and for the whole of it to copy."""
-    front.panel._names = {"noise": Image.fromarray(NOISE)}
+    front.panel._desk._names = {"noise": Image.fromarray(NOISE)}
     assert len(json.dumps(front.ask("preview", text="{{noise}}"))) < 5000
     assert len(front.ask("preview", text="{{noise}}", whole=True)["json"]) > 1_000_000
 
@@ -768,7 +769,7 @@ def test_what_the_notebook_keeps_has_small_pictures(front: Front, chat: nbchat.S
 
 def test_a_picture_in_the_composer(front: Front, chat: nbchat.Session, server: ScriptedServer):
     """{{name}} in the panel sends a picture as one, and says below the answer what was done to it."""
-    front.panel._names = {"photo": Image.new("L", (4096, 2))}
+    front.panel._desk._names = {"photo": Image.new("L", (4096, 2))}
     server.answer("ok")
     front.ask("ask", text="What is {{photo}}?")
     question, answer = front.path(2)["messages"]
@@ -796,7 +797,7 @@ def test_what_a_file_says_is_not_run_when_its_question_is_edited(
 ):
     """A file that went as text stays beside an edited question, and the double braces in it are text for good."""
     ran: list[int] = []
-    front.panel._names = {"trap": lambda: ran.append(1)}
+    front.panel._desk._names = {"trap": lambda: ran.append(1)}
     (tmp_path / "page.html").write_text("<p>{{ trap() }}</p>")
     server.always_answer("ok")
     chat.send("Explain:", attach=tmp_path / "page.html")

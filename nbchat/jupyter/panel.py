@@ -24,23 +24,18 @@ from typing import Any
 import anywidget
 from traitlets import Dict, Int, List, TraitError, Unicode
 
-from nbchat.attachments.seen import beside
 from nbchat.client import portal
 from nbchat.client.config import settings
-from nbchat.client.endpoint import default_notice
 from nbchat.client.retry import Retrying
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.jupyter import requests as ask
 from nbchat.jupyter.audience import Audience
 from nbchat.jupyter.declarations import CONTROLS, declaration
+from nbchat.jupyter.desk import Desk
 from nbchat.jupyter.inflight import InFlight
-from nbchat.jupyter.preview import preview
-from nbchat.jupyter.shading import page_of
-from nbchat.jupyter.template import expand
 from nbchat.jupyter.transcript import Transcript, call_entry
 from nbchat.jupyter.uploads import Uploads, accepted
 from nbchat.session.calls import live_call
-from nbchat.session.conversation import Node
 from nbchat.session.events import (
     Event,
     HeadMoved,
@@ -54,8 +49,6 @@ from nbchat.session.events import (
     TurnStarted,
 )
 from nbchat.session.export import markdown_of
-from nbchat.session.logprobs import Logprobs
-from nbchat.session.prompt import question_of, with_parts
 from nbchat.session.registry import get_session
 from nbchat.session.session import Session
 from nbchat.session.surroundings import current_shell, surroundings
@@ -128,8 +121,8 @@ class Panel(anywidget.AnyWidget):
         self._audience = Audience(session.attend)
         self._offered: list[str] = []
         self._asked_about = 0
-        self._names = _namespace()
         self._uploads = Uploads()
+        self._desk = Desk(session, _namespace(), self._uploads)
         self._look()
         self._place_turns()
         own_id = uuid.uuid4().hex  # a front end does not tell a widget its own
@@ -431,14 +424,8 @@ class Panel(anywidget.AnyWidget):
             self.send({"type": "reply", "id": number, "refused": without_surrogates(reason)})
 
     def _answer(self, request: ask.Request, buffers: Sequence[memoryview]) -> Any:
-        session = self._session
+        """Do what concerns the panel itself; all else is for the desk."""
         match request:
-            case ask.Ask(text=text, files=files):
-                asked, found = expand(text, self._names), self._uploads.attachment(files)
-                remarks = (*asked.notes, *found.notes)
-                started = self._start(question_of(asked.content, found.parts), remarks=remarks)
-                self._uploads.drop(files)
-                return started
             case ask.Upload(file=file):
                 if not self._uploads.add(request, buffers):
                     return None
@@ -446,61 +433,26 @@ class Panel(anywidget.AnyWidget):
                 return _LATER
             case ask.Discard(files=files):
                 self._uploads.drop(files)
-            case ask.Edit(node=node, text=text):
-                before = self._node(node)
-                # What was sent with it stays; what was put into its text is text by now.
-                asked = expand(text, self._names, before.text)
-                kept = beside(before.message.get("content"))
-                return self._start(question_of(asked.content, kept), parent=before.parent, remarks=asked.notes)
-            case ask.Regenerate(node=node):
-                question = self._question_of(node)
-                return self._start(None, parent=question.id, cell=question.cell)
             case ask.Retry(turn=turn):
-                return self._retry(turn)
+                return self._desk.ask_again(self._failed(turn).asked)
             case ask.Dismiss(turn=turn):
                 with self._lock:
                     self._remove(turn)
-            case ask.Stop(turn=turn):
-                self.stop(turn)
             case ask.Attend(page=page, open=is_open):
                 with self._lock:
                     self._audience.note(page, is_open=is_open)
                 if not is_open:
                     self._uploads.leave(page)
-            case ask.Approve(turn=turn, call=call, allowed=allowed):
-                self._approve(turn, call, allowed=allowed)
             case ask.Media(node=node, call=call):
                 with self._lock:
                     transcript = self._transcript
                 return transcript.media(node, call)
-            case ask.Go(node=node):
-                session.go(node)
-            case ask.Drop(turn=turn):
-                session.drop(turn)
-            case ask.Clear(undo=undo):
-                if undo:
-                    session.undo()
-                else:
-                    session.clear()
-            case ask.Set(name=name, value=value):
-                session.parameters.update({name: value})
-            case ask.System(text=text):
-                session.system = text.strip() or None
-            case ask.Reset():
-                session.parameters.replace({"model": session.parameters.model})
             case ask.Earlier(before=before, count=count):
                 with self._lock:
                     start = max(0, before - min(count, _MOST))
                     return {"from": start, "messages": self._transcript.entries(start, max(0, before))}
             case ask.Markdown(start=start):
                 return self._markdown(start)
-            case ask.Preview(text=text, files=files, whole=whole):
-                content = expand(text, self._names).content if text.strip() else ""
-                return preview(session, with_parts(content, self._uploads.attachment(files).parts), whole)
-            case ask.Probabilities(node=node, start=start):
-                return self._probabilities(node, start)
-            case ask.Complete(text=text):
-                return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
             case ask.Models():
                 portal.start(self._later(request.id, self._learn_models()))
                 return _LATER
@@ -510,69 +462,20 @@ class Panel(anywidget.AnyWidget):
             case ask.Maths():
                 # Asked for once a page, by those that show formulas: it would double what each panel sends.
                 return _MATHS.read_text("utf-8")
+            case _:
+                return self._desk.answer(request)
         return None
 
     def stop(self, turn: str | None = None) -> None:
         """Stop a turn of the session by its identifier, or all that run or wait."""
-        for other in self._session.running:
-            if turn is None or other.id == turn:
-                other.cancel()
+        self._desk.stop(turn)
 
-    def _approve(self, turn: str, call: str, *, allowed: bool) -> None:
-        asking = [
-            run
-            for other in self._session.running
-            if other.id == turn
-            for run in other.calls
-            if run.id == call and run.status == "asking"
-        ]
-        if not asking:
-            raise ConfigurationError("This call waits for no answer any more.")
-        if allowed:
-            asking[0].approve()
-        else:
-            asking[0].refuse()
-
-    def _start(self, question: dict[str, Any] | None, **place: Any) -> dict[str, Any]:
-        session = self._session
-        notice = default_notice(session.client.endpoint, session.parameters.model)
-        return {"turn": session.ask(question, **place).id, "notice": notice}
-
-    def _node(self, node: str) -> Node:
-        found = self._session.conversation.nodes.get(node)
-        if found is None:
-            raise ConfigurationError("There is no such message in this conversation.")
-        return found
-
-    def _question_of(self, node: str) -> Node:
-        """Return the question that a message answers, or that it is."""
-        found = self._node(node)
-        questions = [other for other in self._session.conversation.path(found.id) if other.role == "user"]
-        if not questions:
-            raise ConfigurationError("There is no question to ask again.")
-        return questions[-1]
-
-    def _retry(self, turn: str) -> dict[str, Any]:
+    def _failed(self, turn: str) -> Turn:
         with self._lock:
             failed = self._turns.get(turn)
         if failed is None:
             raise ConfigurationError("There is no such turn to ask again.")
-        asked = failed.turn.asked
-        return self._start(
-            None if asked.question is None else dict(asked.question),
-            parent=asked.parent,
-            system=asked.system,
-            cell=asked.cell,
-        )
-
-    def _probabilities(self, node: str, start: int) -> dict[str, Any]:
-        """Return how likely an answer's tokens were: asked for by whoever looks, as it is many times the answer."""
-        found = Logprobs.read(self._node(node).logprobs)
-        if found is None:
-            raise ConfigurationError(
-                "Nobody told how likely the tokens of this answer were.", hint="Ask again with logprobs on."
-            )
-        return page_of(found, start)
+        return failed.turn
 
     def _markdown(self, start: int) -> dict[str, Any]:
         with self._lock:

@@ -72,6 +72,7 @@ def test_a_picture_is_seen_in_the_panel(opened: Any, server: ScriptedServer, pag
     assert [url for url in asked if "evil.example" in url] == []
 
 
+@pytest.mark.thorough
 def test_a_picture_is_seen_in_a_cell(opened: Any, server: ScriptedServer, page: Page):
     """A cell that sent a figure keeps a small picture of it in its Markdown, which JupyterLab draws, and the file has it."""
     notebook = opened("%%chat --attach fig\nWhat is this?")

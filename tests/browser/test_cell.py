@@ -57,7 +57,7 @@ def texts_as_they_grow(notebook: Notebook, server: ScriptedServer, index: int) -
     return seen
 
 
-@pytest.mark.parametrize("app", ["lab", "notebooks"])
+@pytest.mark.parametrize("app", ["lab", pytest.param("notebooks", marks=pytest.mark.thorough)])
 def test_an_answer_grows_and_stays(opened: Any, server: ScriptedServer, page: Page, app: str):
     """The text grows as it streams, rendered as Markdown; it ends as the notebook's own Markdown, and is saved as such."""
     notebook = opened("%%chat\nList things", app=app)

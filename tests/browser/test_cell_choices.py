@@ -55,7 +55,7 @@ def beside(columns: Locator) -> bool:
     return max(tops) - min(tops) < 2 and all(end <= left for end, left in zip(ends, lefts[1:], strict=False))
 
 
-@pytest.mark.parametrize("app", ["lab", "notebooks"])
+@pytest.mark.parametrize("app", ["lab", pytest.param("notebooks", marks=pytest.mark.thorough)])
 def test_they_grow_side_by_side(open_notebook: Any, server: ScriptedServer, page: Page, app: str):
     """While they stream they stand side by side and grow in turns; so they stand when they have ended, each with its end."""
     notebook = open_notebook("%%chat -n 3\nGo", app=app)
@@ -105,6 +105,7 @@ def test_continue_from_this_one(open_notebook: Any, server: ScriptedServer, page
     assert [said[0], said[1].split()[0], said[2]] == ["Go", "**Middle**", "And then?"]
 
 
+@pytest.mark.thorough
 def test_after_a_reload_and_without_a_kernel(open_notebook: Any, server: ScriptedServer, page: Page):
     """After a reload the buttons are there again; nothing of them is in the file; with the kernel they go, the text stays."""
     notebook = open_notebook("%%chat -n 3\nGo")
@@ -124,6 +125,7 @@ def test_after_a_reload_and_without_a_kernel(open_notebook: Any, server: Scripte
     expect(notebook.output(1)).to_contain_text("nbchat.get_session('here').choose(1)")
 
 
+@pytest.mark.thorough
 def test_they_stand_side_by_side_where_nobody_trusts_the_notebook(
     open_notebook: Any, server: ScriptedServer, page: Page
 ):
@@ -143,6 +145,7 @@ def test_they_stand_side_by_side_where_nobody_trusts_the_notebook(
     expect(notebook.output(1).get_by_role("button")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_where_there_is_little_room(open_notebook: Any, server: ScriptedServer, page: Page):
     """In a narrow page they stand one beneath the other, each as wide as there is room, and nothing is cut off."""
     page.set_viewport_size({"width": 560, "height": 900})

@@ -15,7 +15,7 @@ from scripted import ScriptedServer, chunk, words
 from test_cell import ATTACK
 
 
-@pytest.mark.parametrize("app", ["lab", "notebooks"])
+@pytest.mark.parametrize("app", ["lab", pytest.param("notebooks", marks=pytest.mark.thorough)])
 def test_one_session_through_three_doors(opened: Any, server: ScriptedServer, page: Page, app: str):
     """Panel, cell and Python are one session: turns stream in the panel, sliders move requests, and all survives a reload."""
     notebook = opened("%%chat\nfrom a cell", "chat.parameters.temperature", "%%chat\nfrom a cell again", app=app)
@@ -318,6 +318,7 @@ def test_code_goes_into_the_notebook(opened: Any, server: ScriptedServer, page: 
     assert Path(download.value.path()).read_text() == "print('<b>hi</b>')"
 
 
+@pytest.mark.thorough
 def test_names_are_completed(opened: Any, server: ScriptedServer, page: Page):
     """In double braces the notebook's variables are offered, and what is put in is the variable's value."""
     opened(before="my_number, my_other = 42, 43")
@@ -369,6 +370,7 @@ def test_the_kernel_is_gone(opened: Any, server: ScriptedServer, page: Page):
     expect(panel.get_by_label("Your question")).to_be_disabled()
 
 
+@pytest.mark.thorough
 def test_a_long_conversation_stays_light(opened: Any, server: ScriptedServer, page: Page):
     """Of 10,000 messages the page holds some screens full; earlier ones come when the reader scrolls to them."""
     grow = f"{GROW}\ngrow([f'Message {{i}} with **words**' for i in range(10_000)])"

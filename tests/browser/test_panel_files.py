@@ -8,6 +8,7 @@ import re
 import threading
 from typing import Any
 
+import pytest
 from labs import ROOT
 from panels import ask, panel_of, press, ready
 from playwright.sync_api import Locator, Page, expect
@@ -116,6 +117,7 @@ def test_pictures_and_files_go_with_a_question(opened: Any, server: ScriptedServ
     assert [part["type"] for part in server.requests[1].json["messages"][0]["content"]] == ["text", "image_url", "text"]
 
 
+@pytest.mark.thorough
 def test_text_is_pasted_as_text(opened: Any, page: Page):
     """Pasted text is typed as ever, also where a spreadsheet puts a picture of it beside it; a picture alone is attached."""
     opened()
@@ -132,6 +134,7 @@ def test_text_is_pasted_as_text(opened: Any, page: Page):
     expect(chip(panel, "image.png")).to_have_attribute("data-state", "ready")
 
 
+@pytest.mark.thorough
 def test_files_are_chosen_with_the_keyboard(opened: Any, server: ScriptedServer, page: Page):
     """Who does not drag presses a button; a question may be files alone, and one that is too large says so and is not sent."""
     opened()
@@ -164,6 +167,7 @@ def test_files_are_chosen_with_the_keyboard(opened: Any, server: ScriptedServer,
     assert [part["type"] for part in server.requests[0].json["messages"][0]["content"]] == ["image_url", "text"]
 
 
+@pytest.mark.thorough
 def test_more_than_a_message_holds_arrives_whole(opened: Any, server: ScriptedServer, page: Page):
     """A file larger than Jupyter's server lets through in a message comes in pieces, none of it as text, and its bytes are its own."""
     data = bytes(range(256)) * 50_000
@@ -184,6 +188,7 @@ def test_more_than_a_message_holds_arrives_whole(opened: Any, server: ScriptedSe
     assert hashlib.sha256(base64.b64decode(encoded)).digest() == hashlib.sha256(data).digest()
 
 
+@pytest.mark.thorough
 def test_each_draft_keeps_its_own_files(opened: Any, server: ScriptedServer, page: Page):
     """Two panels on a session, and two views of a panel, do not mix what is attached; what waits in line keeps its own."""
     notebook = opened("chat.panel()", "panel", "[list(p._uploads._files) for p in (panel, _1)]")
@@ -208,6 +213,7 @@ def test_each_draft_keeps_its_own_files(opened: Any, server: ScriptedServer, pag
     expect(chip(third, "three.txt")).to_have_attribute("data-state", "ready")
 
 
+@pytest.mark.thorough
 def test_a_file_outlives_a_connection_and_a_kernel(opened: Any, page: Page):
     """Where pieces are lost, or the kernel ends, the chip stays and says so; another try sends the file from its beginning."""
     opened()
@@ -233,6 +239,7 @@ def test_a_file_outlives_a_connection_and_a_kernel(opened: Any, page: Page):
     expect(late).to_contain_text("run the cell again")
 
 
+@pytest.mark.thorough
 def test_axe_finds_nothing_in_what_is_attached(opened: Any, page: Page):
     """axe-core finds no violation in chips of every state, in each theme and however the panel is looked at."""
     opened()

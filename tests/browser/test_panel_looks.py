@@ -100,6 +100,7 @@ def test_axe_finds_nothing(opened: Any, server: ScriptedServer, page: Page):
         press(panel, button)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("look", ["narrow", "zoomed to 200 %"])
 def test_nothing_is_cut_off(opened: Any, server: ScriptedServer, page: Page, look: str):
     """In a panel of 260 pixels, and on a page at 200 %, everything is within the panel, and what is opened has its width."""
@@ -134,6 +135,7 @@ def test_nothing_is_cut_off(opened: Any, server: ScriptedServer, page: Page, loo
     assert scroller.evaluate("(element) => element.clientHeight") > 100
 
 
+@pytest.mark.thorough
 def test_each_text_runs_in_its_own_direction(opened: Any, server: ScriptedServer, page: Page):
     """Arabic and Hebrew begin at the right and Latin at the left, within one answer; code is never turned round."""
     opened()
@@ -165,6 +167,7 @@ def test_each_text_runs_in_its_own_direction(opened: Any, server: ScriptedServer
     assert box.evaluate("(box) => getComputedStyle(box).direction") == "rtl"
 
 
+@pytest.mark.thorough
 def test_forced_colours_show_what_grounds_showed(opened: Any, server: ScriptedServer, page: Page):
     """Where the system gives the colours, a question, a pressed button and the chosen tab still look like what they are."""
     opened()
@@ -186,6 +189,7 @@ def test_forced_colours_show_what_grounds_showed(opened: Any, server: ScriptedSe
     assert tabs[1:] == [ground] * (len(tabs) - 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 def test_nothing_moves_for_those_who_want_no_motion(opened: Any, server: ScriptedServer, page: Page, motion: Any):
     """With reduced motion nothing is animated, waiting or streaming, and no colour fades; without, something shows life."""

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from panels import GROW, ask, panel_of, press, ready
 from playwright.sync_api import Page, expect
 from scripted import ScriptedServer, chunk, words
@@ -54,6 +55,7 @@ def test_formulas_are_set_in_type_as_they_stream(opened: Any, server: ScriptedSe
     assert page.evaluate("() => navigator.clipboard.readText()") == f"{ANSWER}."
 
 
+@pytest.mark.thorough
 def test_a_strict_page_shows_formulas_as_they_were_typed(opened: Any, server: ScriptedServer, page: Page):
     """Where a policy forbids code that came as text, formulas stay source, and the panel does all else."""
     opened()
@@ -75,6 +77,7 @@ def test_a_strict_page_shows_formulas_as_they_were_typed(opened: Any, server: Sc
     expect(panel.locator(".nbp-answer math")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_a_page_without_inline_styles_sets_formulas_all_the_same(opened: Any, server: ScriptedServer, page: Page):
     """What a formula needs of style does not go through attributes, which a policy may refuse."""
     opened()
@@ -130,6 +133,7 @@ def test_formulas_do_nothing_but_stand_there(opened: Any, server: ScriptedServer
         assert box["x"] + box["width"] <= answer["x"] + answer["width"] + 1
 
 
+@pytest.mark.thorough
 def test_the_reader_keeps_the_place_while_formulas_are_set(opened: Any, page: Page):
     """Formulas that are set above what the reader looks at move nothing of it, and what was selected stays selected."""
     fraction = "\\cfrac{1}{1+\\cfrac{1}{1+\\cfrac{1}{1+x_1}}}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from panels import ask, panel_of, press, ready
 from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk
@@ -82,6 +83,7 @@ def test_by_mouse_and_keyboard(opened: Any, server: ScriptedServer, page: Page):
     expect(panel.get_by_role("button", name=TOGGLE)).to_have_count(1)
 
 
+@pytest.mark.thorough
 def test_axe_finds_nothing_in_shaded_tokens(opened: Any, server: ScriptedServer, page: Page):
     """However the panel is looked at, axe-core finds no violation in tokens that are shown, and none is outside the panel."""
     opened(before="chat.parameters.logprobs = True")

@@ -103,6 +103,7 @@ def test_nothing_in_a_sweep_runs(open_notebook: Any, server: ScriptedServer, pag
     assert away == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_tokens_by_mouse_and_keyboard(open_notebook: Any, server: ScriptedServer, page: Page, theme: str):
     """What there is to say of a token is shown under the mouse, and under the keyboard: one Tab, then the arrow keys."""
@@ -136,6 +137,7 @@ def test_tokens_by_mouse_and_keyboard(open_notebook: Any, server: ScriptedServer
     assert violations(page, ".nbchat-tokens") == []
 
 
+@pytest.mark.thorough
 def test_what_is_said_of_a_token_can_be_read(open_notebook: Any, server: ScriptedServer, page: Page):
     """What is said of a token stands below its line, within the output, also in the last line."""
     answer_with_logprobs(server, *[likely(f" word{at}", 0.4, ("other", 0.2), ("another", 0.1)) for at in range(60)])

@@ -186,6 +186,7 @@ def test_approval_by_keyboard_alone(opened: Any, server: ScriptedServer, page: P
     assert told(server) == ["a.txt is gone", "delete was not called: the user did not allow it."]
 
 
+@pytest.mark.thorough
 def test_a_question_outlives_its_page_and_is_one_in_all_panels(opened: Any, server: ScriptedServer, page: Page):
     """A page reloaded while a call asks asks again; a word in one panel settles it in the other, which says what became of it."""
     notebook = opened("nbchat.panel()", "called")
@@ -215,6 +216,7 @@ def test_a_question_outlives_its_page_and_is_one_in_all_panels(opened: Any, serv
     assert value(notebook, 3) == "['a.txt']"
 
 
+@pytest.mark.thorough
 def test_tables_and_pictures_stand_below_the_cards(opened: Any, server: ScriptedServer, page: Page):
     """A DataFrame is a table and a figure a picture in each panel, also after a reload; the model read text, then saw the picture."""
     away: list[str] = []
@@ -292,6 +294,7 @@ def test_a_cell_asks_and_shows_what_tools_gave(opened: Any, server: ScriptedServ
     assert [result["status"] for result in outputs[3]["metadata"]["nbchat"]["rounds"][0]["results"]] == ["done"] * 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("answer", ["Allow", "Don't allow"])
 def test_a_cell_has_buttons_to_ask(open_notebook: Any, server: ScriptedServer, page: Page, answer: str):
     """With no panel there, a call in a %%chat --tools cell asks with its arguments and two buttons; the model is told what was pressed."""
@@ -309,6 +312,7 @@ def test_a_cell_has_buttons_to_ask(open_notebook: Any, server: ScriptedServer, p
     assert value(notebook, 2) == ("['a.txt']" if allowed else "[]")
 
 
+@pytest.mark.thorough
 def test_the_panel_answers_for_a_cell(opened: Any, server: ScriptedServer, page: Page):
     """Where a cell and the panel ask the same, a word in the panel is enough: the cell goes on, and so does the notebook."""
     notebook = opened("chat.send('Go').text", "called")
@@ -325,6 +329,7 @@ def test_the_panel_answers_for_a_cell(opened: Any, server: ScriptedServer, page:
     expect(notebook.output(3)).to_contain_text("['a.txt']")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("door", ["panel", "kernel"])
 def test_stop_while_a_tool_hangs(opened: Any, server: ScriptedServer, page: Page, door: str):
     """A tool that hangs in a cell's turn is stopped by the panel's button and by the kernel's; the next question works."""
@@ -394,6 +399,7 @@ def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedSer
     harmless(panel_of(page), output)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
 def test_axe_finds_nothing_in_calls(opened: Any, server: ScriptedServer, page: Page, theme: str):
     """axe-core finds no violation in cards of every state and in a cell's lines, in each theme."""

@@ -1,0 +1,143 @@
+"""What a page asks of a session, carried out: questions, branches, parameters, calls that wait to be allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nbchat.attachments.seen import beside
+from nbchat.client.endpoint import default_notice
+from nbchat.errors import ConfigurationError
+from nbchat.jupyter import requests as ask
+from nbchat.jupyter.preview import preview
+from nbchat.jupyter.shading import page_of
+from nbchat.jupyter.template import expand
+from nbchat.jupyter.uploads import Uploads
+from nbchat.session.conversation import Node
+from nbchat.session.logprobs import Logprobs
+from nbchat.session.prompt import question_of, with_parts
+from nbchat.session.session import Session
+from nbchat.session.turn import Asked
+
+__all__ = ["Desk"]
+
+
+class Desk:
+    """Carries out what a page asks of a session. What it asks of the panel itself, the panel answers.
+
+    Args:
+        session: The session.
+        names: The notebook's variables, live.
+        uploads: The files that pages have brought.
+    """
+
+    def __init__(self, session: Session, names: Mapping[str, Any], uploads: Uploads) -> None:
+        self._session = session
+        self._names = names
+        self._uploads = uploads
+
+    def answer(self, request: ask.Request) -> Any:
+        """Carry a request out, and return what the page is told of it.
+
+        Raises:
+            NbchatError: It can't be done; the sentence says why.
+            TraitError: A parameter is out of bounds.
+        """
+        session = self._session
+        match request:
+            case ask.Ask(text=text, files=files):
+                asked, found = expand(text, self._names), self._uploads.attachment(files)
+                remarks = (*asked.notes, *found.notes)
+                started = self._ask(question_of(asked.content, found.parts), remarks=remarks)
+                self._uploads.drop(files)
+                return started
+            case ask.Edit(node=node, text=text):
+                before = self._node(node)
+                # What was sent with it stays; what was put into its text is text by now.
+                asked = expand(text, self._names, before.text)
+                kept = beside(before.message.get("content"))
+                return self._ask(question_of(asked.content, kept), parent=before.parent, remarks=asked.notes)
+            case ask.Regenerate(node=node):
+                question = self._question_of(node)
+                return self._ask(None, parent=question.id, cell=question.cell)
+            case ask.Stop(turn=turn):
+                self.stop(turn)
+            case ask.Approve(turn=turn, call=call, allowed=allowed):
+                self._approve(turn, call, allowed=allowed)
+            case ask.Go(node=node):
+                session.go(node)
+            case ask.Drop(turn=turn):
+                session.drop(turn)
+            case ask.Clear(undo=undo):
+                if undo:
+                    session.undo()
+                else:
+                    session.clear()
+            case ask.Set(name=name, value=value):
+                session.parameters.update({name: value})
+            case ask.System(text=text):
+                session.system = text.strip() or None
+            case ask.Reset():
+                session.parameters.replace({"model": session.parameters.model})
+            case ask.Preview(text=text, files=files, whole=whole):
+                content = expand(text, self._names).content if text.strip() else ""
+                return preview(session, with_parts(content, self._uploads.attachment(files).parts), whole)
+            case ask.Probabilities(node=node, start=start):
+                return self._probabilities(node, start)
+            case ask.Complete(text=text):
+                return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
+        return None
+
+    def stop(self, turn: str | None = None) -> None:
+        """Stop a turn of the session by its identifier, or all that run or wait."""
+        for other in self._session.running:
+            if turn is None or other.id == turn:
+                other.cancel()
+
+    def ask_again(self, asked: Asked) -> dict[str, Any]:
+        """Ask once more what failed, in its place."""
+        question = None if asked.question is None else dict(asked.question)
+        return self._ask(question, parent=asked.parent, system=asked.system, cell=asked.cell)
+
+    def _approve(self, turn: str, call: str, *, allowed: bool) -> None:
+        asking = [
+            run
+            for other in self._session.running
+            if other.id == turn
+            for run in other.calls
+            if run.id == call and run.status == "asking"
+        ]
+        if not asking:
+            raise ConfigurationError("This call waits for no answer any more.")
+        if allowed:
+            asking[0].approve()
+        else:
+            asking[0].refuse()
+
+    def _ask(self, question: dict[str, Any] | None, **place: Any) -> dict[str, Any]:
+        session = self._session
+        notice = default_notice(session.client.endpoint, session.parameters.model)
+        return {"turn": session.ask(question, **place).id, "notice": notice}
+
+    def _node(self, node: str) -> Node:
+        found = self._session.conversation.nodes.get(node)
+        if found is None:
+            raise ConfigurationError("There is no such message in this conversation.")
+        return found
+
+    def _question_of(self, node: str) -> Node:
+        """Return the question that a message answers, or that it is."""
+        found = self._node(node)
+        questions = [other for other in self._session.conversation.path(found.id) if other.role == "user"]
+        if not questions:
+            raise ConfigurationError("There is no question to ask again.")
+        return questions[-1]
+
+    def _probabilities(self, node: str, start: int) -> dict[str, Any]:
+        """Return how likely an answer's tokens were: asked for by whoever looks, as it is many times the answer."""
+        found = Logprobs.read(self._node(node).logprobs)
+        if found is None:
+            raise ConfigurationError(
+                "Nobody told how likely the tokens of this answer were.", hint="Ask again with logprobs on."
+            )
+        return page_of(found, start)
