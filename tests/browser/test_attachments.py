@@ -34,6 +34,7 @@ def opened(open_notebook: Any) -> Any:
     return open_with_figure
 
 
+@pytest.mark.thorough
 def test_a_picture_is_seen_in_the_panel(opened: Any, server: ScriptedServer, page: Page):
     """A figure put into a question is seen beside it while the answer comes and after a reload; what else was sent is told."""
     notebook = opened(

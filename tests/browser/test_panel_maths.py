@@ -93,6 +93,7 @@ def test_a_page_without_inline_styles_sets_formulas_all_the_same(opened: Any, se
     assert panel.evaluate(box) == "solid"
 
 
+@pytest.mark.thorough
 def test_formulas_do_nothing_but_stand_there(opened: Any, server: ScriptedServer, page: Page):
     """No formula runs, links, loads, or leaves its place, and one that is made to grow ends at once."""
     away: list[str] = []

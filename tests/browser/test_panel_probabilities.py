@@ -98,6 +98,7 @@ def test_axe_finds_nothing_in_shaded_tokens(opened: Any, server: ScriptedServer,
         assert panel.evaluate(inside), look
 
 
+@pytest.mark.thorough
 def test_nothing_in_a_token_runs(opened: Any, server: ScriptedServer, page: Page):
     """Tokens and alternatives that are attacks are text in the panel."""
     away: list[str] = []

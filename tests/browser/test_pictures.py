@@ -82,6 +82,7 @@ def test_a_sweep_is_drawn(open_notebook: Any, server: ScriptedServer, page: Page
         assert violations(page, ".nbchat-sweep") == []
 
 
+@pytest.mark.thorough
 def test_nothing_in_a_sweep_runs(open_notebook: Any, server: ScriptedServer, page: Page):
     """Scripts, handlers, links and pictures of answers, questions and errors do nothing."""
     away: list[str] = []

@@ -172,6 +172,8 @@ def test_approval_by_keyboard_alone(opened: Any, server: ScriptedServer, page: P
     expect(group).to_be_visible()
     expect(cards(panel)).to_contain_text('path: "a.txt"')
     expect(box).to_be_focused()  # nobody's typing allows anything
+    page.keyboard.press("Shift+Tab")
+    expect(panel.get_by_role("button", name="Attach files")).to_be_focused()
     for name in ("Don't allow", "Allow"):
         page.keyboard.press("Shift+Tab")
         expect(group.get_by_role("button", name=name, exact=True)).to_be_focused()
@@ -354,6 +356,7 @@ def test_stop_while_a_tool_hangs(opened: Any, server: ScriptedServer, page: Page
     expect(panel.locator(".nbp-answer").last).to_contain_text("Fine.")
 
 
+@pytest.mark.thorough
 def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedServer, page: Page):
     """Every known attack as a tool's name, arguments, result, error and table does nothing in panel, cell and saved notebook."""
     away: list[str] = []
