@@ -6,6 +6,7 @@ import functools
 import sys
 import threading
 import time
+import traceback
 
 import pytest
 from scripted import PATIENCE
@@ -131,6 +132,25 @@ def test_an_exception_is_told_without_the_traceback():
     assert (found.text, found.error, found.value) == ("ZeroDivisionError: float division by zero", True, None)
     assert "return a / b" in found.traceback
     assert "nbchat" not in found.traceback.replace(__file__, "")
+
+
+@pytest.mark.parametrize(("failures", "traced"), [(1, True), (99, False)])
+def test_a_traceback_that_python_fails_to_write(failures: int, traced: bool, monkeypatch: pytest.MonkeyPatch):
+    """Up to 3.11.7 Python can't when another thread parses at that moment: once more, or else the error is told without."""
+    write, left = (
+        traceback.TracebackException.format,
+        [SystemError("AST constructor recursion depth mismatch")] * failures,
+    )
+
+    def failing(self, **options):
+        if left:
+            raise left.pop()
+        return write(self, **options)
+
+    monkeypatch.setattr(traceback.TracebackException, "format", failing)
+    found = outcome(lambda: 1 / 0)
+    assert (found.text, found.error) == ("ZeroDivisionError: division by zero", True)
+    assert ("1 / 0" in (found.traceback or "")) is traced
 
 
 class Unspeakable(Exception):

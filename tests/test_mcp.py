@@ -523,6 +523,26 @@ print("parent", str(portal.run(server.call("add", {}))) == before, flush=True)
     assert run(code, str(TESTS / "odd_server.py"), patience=START) == ("child True\nparent True\n", "", 0)
 
 
+@pytest.mark.parametrize("way", ["stdio", "http"])
+def test_nothing_is_imported_while_others_stream(way: str, request: pytest.FixtureRequest):
+    """What servers need is there before they are reached: an import would hold up all answers that come in just then."""
+    code = """
+import sys, threading, nbchat
+where = [sys.executable, sys.argv[1]] if sys.argv[1].endswith(".py") else None
+server = nbchat.mcp(where, url=None if where else sys.argv[1], approve=False)
+late = []
+def hear(event, given):
+    if event == "import" and threading.current_thread().name == "nbchat-io" and given[0] not in sys.modules:
+        late.append(given[0])
+sys.addaudithook(hear)
+with server:
+    print(len(list(server)) > 2, late)
+"""
+    where = REAL[1] if way == "stdio" else f"http://127.0.0.1:{request.getfixturevalue('over_http').port}/mcp"
+    stdout, stderr, status = run(code, where, patience=START)
+    assert (stdout, stderr, status) == ("True []\n", "", 0)
+
+
 def test_nothing_is_printed():
     """What a server writes where it should not, and what the mcp package logs of that, stays out of the cell."""
     code = """

@@ -37,8 +37,13 @@ _AGAIN = 30.0
 # How many pages a list of tools may have: one that never ends would never be there.
 _PAGES = 100
 
-# The package imports it at the first result, which would hold up the I/O thread.
-importlib.import_module("jsonschema.validators")
+# The package and what it stands on import these only when they need them, which would hold up the answers that come in on the
+# I/O thread just then.
+for module in ("anyio.streams.stapled", "httpcore2", "jsonschema.validators", "truststore"):
+    with suppress(ImportError):
+        importlib.import_module(module)
+for name in dir(anyio):
+    getattr(anyio, name)
 
 # What the package logs would be printed into a cell where nobody has set logging up; the errors say what it says.
 for name in ("mcp", "client"):  # the latter is that of its sessions

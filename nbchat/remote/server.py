@@ -17,7 +17,7 @@ from nbchat.remote.answers import Answer, answer_of
 from nbchat.remote.connection import Connection
 from nbchat.remote.link import Way
 from nbchat.remote.names import api_name
-from nbchat.tools.tool import Tool, as_tool
+from nbchat.tools.tool import Settings, Tool, as_tool
 
 __all__ = ["MCPServer"]
 
@@ -109,7 +109,8 @@ class MCPServer:
 
     def _tool(self, listed: mcp_types.Tool) -> Tool:
         return replace(
-            as_tool(_Function(self, listed.name)),
+            _ANY_TOOL,
+            function=_Function(self, listed.name),
             name=api_name(listed.name, self._prefix),
             description=listed.description or listed.title,
             # As the server gives it, but that the API wants the member that JSON Schema lets be missing.
@@ -127,6 +128,10 @@ class _Function:
 
     async def __call__(self, /, **arguments: Any) -> Answer:
         return await portal.run_from_anywhere(self.server.call(self.name, arguments))
+
+
+# What they have in common: each takes whatever arguments.
+_ANY_TOOL = as_tool(lambda **_arguments: None, Settings(name="any"))
 
 
 class _Line:

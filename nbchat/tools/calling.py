@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,10 @@ from nbchat.tools.worker import Job, Stopped, apart
 from nbchat.wire.decode import without_surrogates
 
 __all__ = ["Outcome", "call", "needs_approval"]
+
+# How often a traceback is written before it is left out. CPython up to 3.11.7 and 3.12.1 parses the lines in it, and fails at
+# that where another thread parses at the same time (gh-106905).
+_TRIES = 3
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,7 +162,7 @@ def _said(problem: BaseException) -> str:
     return f"{name}: {words}" if words else name
 
 
-def _traced(problem: BaseException) -> str:
+def _traced(problem: BaseException) -> str | None:
     """Return the traceback, from the user's own code on."""
     frames = list(traceback.walk_tb(problem.__traceback__))
     ours = [
@@ -166,5 +171,8 @@ def _traced(problem: BaseException) -> str:
     start = problem.__traceback__
     for _ in range(ours[-1] + 1 if ours else 0):
         start = start.tb_next if start is not None else None
-    told = "".join(traceback.TracebackException(type(problem), problem, start).format())
-    return str(without_surrogates(told))
+    told = traceback.TracebackException(type(problem), problem, start)
+    for _ in range(_TRIES):
+        with suppress(SystemError):
+            return str(without_surrogates("".join(told.format())))
+    return None
