@@ -151,7 +151,7 @@ def _input(prompt: str, moot: Callable[[], bool], meanwhile: Callable[[], object
         words = input(prompt)
         with lock:  # from here on nothing is given up any more
             over.set()
-        if given_up:  # the interrupt was sent in the moment of the answer, and is on its way
+        if given_up:  # the interrupt was sent in the moment of the answer: it ends this wait, and not what follows
             time.sleep(1)
     except KeyboardInterrupt:
         if not given_up:

@@ -57,4 +57,4 @@ def _are_records(value: Any) -> bool:
 def _dumped(value: Any) -> Any:
     if hasattr(value, "model_dump"):  # a pydantic model, whose package need not be here
         return value.model_dump()
-    raise NotImplementedError
+    raise NotImplementedError  # msgspec's word for a type that the hook does not know either
