@@ -54,6 +54,27 @@ def test_waiting_takes_no_longer_than_asked():
     assert feed._wakers == []
 
 
+def test_what_comes_too_early_ends_no_wait():
+    """Who waits for the third item is not told of the first."""
+    feed: Feed[int] = Feed()
+    told: list[int] = []
+
+    async def follow() -> None:
+        await feed.wait_async(2)
+        told.append(len(feed))
+
+    thread = threading.Thread(target=lambda: feed.wait(2, PATIENCE) and told.append(len(feed)))
+    thread.start()
+    inside = portal.start(follow())
+    for item in range(3):
+        while len(feed._wakers) < 2:  # both wait
+            pass
+        feed.extend([item])
+    thread.join()
+    inside.result(PATIENCE)
+    assert told == [3, 3]
+
+
 def test_one_reader_takes():
     """What was taken is gone, what comes later is not."""
     feed: Feed[int] = Feed()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -74,19 +75,19 @@ class Feed(Generic[T]):
         Returns:
             Whether there is something new or the feed is closed.
         """
-        if self._ready(position):
-            return True
-        gate = portal.Gate()
-        self._register(gate.open)
-        opened = False
-        try:
-            if self._ready(position):
-                return True
-            opened = gate.wait(timeout)
-            return opened
-        finally:
-            if not opened:  # who opened it has taken it off the list
-                self._unregister(gate.open)
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._ready(position):
+            gate, opened = portal.Gate(), False
+            self._register(gate.open)
+            try:
+                if not self._ready(position):
+                    opened = gate.wait(None if end is None else end - time.monotonic())
+                    if not opened:
+                        return False
+            finally:
+                if not opened:  # who opened it has taken it off the list
+                    self._unregister(gate.open)
+        return True
 
     async def wait_async(self, position: int) -> None:
         """Wait, in any event loop, until there is something after *position*, or the feed is closed."""
@@ -108,12 +109,14 @@ class Feed(Generic[T]):
             except RuntimeError:
                 wake()
 
-        self._register(waker)
-        try:
-            if not self._ready(position):
-                await event.wait()
-        finally:
-            self._unregister(waker)
+        while not self._ready(position):
+            event.clear()
+            self._register(waker)
+            try:
+                if not self._ready(position):
+                    await event.wait()
+            finally:
+                self._unregister(waker)
 
     def _ready(self, position: int) -> bool:
         return len(self._items) > position or self._closed
