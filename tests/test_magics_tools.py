@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from kernels import WIDGET, Kernel, new_name, when
-from scripted import PATIENCE, ScriptedServer, chunk
+from scripted import PATIENCE, TESTS, ScriptedServer, chunk
 
 TOOLS = '''
 import threading
@@ -201,6 +202,19 @@ def test_the_cell_asks(kernel: Kernel, server: ScriptedServer):
         "delete was not called: the user did not allow it (keep it).",
     ]
     assert shown.markdown.count("</code> not allowed</summary>") == 2
+
+
+@pytest.mark.parametrize("code", ["%%chat --tools clock\nAdd.", "chat.send('Add.', tools=[clock]).text"])
+def test_the_cell_asks_for_a_server_of_tools(kernel: Kernel, server: ScriptedServer, code: str):
+    """The tools of an MCP server ask as functions do, also where there are no functions beside them."""
+    command = [sys.executable, str(TESTS / "tool_server.py")]
+    assert kernel.run(f"clock = nbchat.mcp({command!r}, timeout=120)\nlen(list(clock))").error is None
+    ask_for(server, ("add", '{"a": 1, "b": 2}'))
+    server.answer("Three.")
+    asked = kernel.answers("y")
+    shown = kernel.run(code)
+    assert (shown.error, len(asked), results(server)) == (None, 1, ["3"])
+    assert kernel.run("clock.close()").error is None
 
 
 @pytest.mark.parametrize("code", ["chat.send('Delete it.').text", "print(*chat.stream('Delete it.'))"])

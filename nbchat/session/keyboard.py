@@ -63,7 +63,7 @@ def at_keyboard(turn: Turn) -> Iterator[Keyboard | None]:
     Gives:
         The keyboard; ``None`` where there is nobody, or nothing to ask.
     """
-    if not turn.asked.tools or not _somebody_is_here():
+    if not (turn.asked.tools or turn.asked.sources) or not _somebody_is_here():
         yield None
         return
     leave = turn.attend()
