@@ -214,18 +214,24 @@ def test_no_answer_leaves_its_column(group: str):
 
 
 def test_the_way_to_another_answer(server: ScriptedServer):
-    """Below several answers stands what to write in Python to go on from the second, and it does that."""
+    """Below several answers stands what to write in Python to go on from the second; it does that whenever it is written."""
     server.answer("a", "b")
     server.answer("c", "d")
+    server.answer("e", "f")
     chat = Session("m", base_url=server.url)
-    for ask_it, expected in ((lambda: chat.stream("Q", n=2), "b"), (lambda: chat.regenerate(n=2), "d")):
+    ways = {}
+    for ask_it, expected in (
+        (lambda: chat.stream("Q", n=2), "b"),
+        (lambda: chat.regenerate(n=2), "d"),
+        (lambda: chat.stream("And?", n=2), "f"),
+    ):
         turn = ask_it()
         turn.result(PATIENCE)
-        said = kept(turn)[0]["text/plain"].splitlines()[-1]
-        chat.choose(int(re.fullmatch(r"To go on from choice 2: session\.choose\((\d)\)", said)[1]))
+        said = kept(turn, session="drafts")[0]["text/plain"].splitlines()[-1]
+        ways[expected] = re.fullmatch(r"To go on from choice 2: nbchat\.get_session\('drafts'\)\.go\('(.+)'\)", said)[1]
+    for expected, node in ways.items():
+        chat.go(node)
         assert chat.messages[-1]["content"] == expected
-    assert "get_session('drafts').choose(3)" in kept(turn, session="drafts")[0]["text/plain"]
-    chat.undo()
     assert "To go on" not in kept(turn)[0]["text/plain"]
 
 

@@ -11,7 +11,7 @@ import traceback
 import pytest
 from scripted import PATIENCE
 
-from nbchat.errors import ConfigurationError
+from nbchat.errors import ConfigurationError, ToolError
 from nbchat.tools.calling import call, needs_approval
 from nbchat.tools.tool import Settings, as_tool
 
@@ -151,6 +151,16 @@ def test_a_traceback_that_python_fails_to_write(failures: int, traced: bool, mon
     found = outcome(lambda: 1 / 0)
     assert (found.text, found.error) == ("ZeroDivisionError: division by zero", True)
     assert ("1 / 0" in (found.traceback or "")) is traced
+
+
+def test_a_tool_error_with_a_hint():
+    """The model is told the error's own words; the person gets them with what to do about it."""
+
+    def look(city: str):
+        raise ToolError(f"There is no city {city}.", hint="Use English.")
+
+    found = outcome(look, '{"city": "Roma"}')
+    assert (found.text, found.traceback) == ("There is no city Roma.", "There is no city Roma. Use English.")
 
 
 class Unspeakable(Exception):

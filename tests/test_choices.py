@@ -127,11 +127,12 @@ def test_in_a_cell(shell: Kernel, server: ScriptedServer):
     assert [part.strip() for part in re.split(r"</?(?:div|nbchat-choices).*>", shown.markdown)] == [
         *("", "", "", "**Choice 1 of 2**\n\nleft side", ""),
         *("**Choice 2 of 2**\n\nright away\n\n*[cut off at max_tokens]*", "", ""),
-        "To go on from choice 2: <code>nbchat.get_session('default').choose(1)</code>",
+        shown.markdown.splitlines()[-1],
     ]
     assert shown.outputs[0]["data"]["text/plain"].startswith("**Choice 1 of 2**\n\nleft side\n\n**Choice 2 of 2**\n\n")
     assert [answer["message"]["content"] for answer in shown.record["answers"]] == ["left side", "right away"]
     assert told == {"left", "right", " side", " away"}
-    shell.run("import nbchat\nchat = nbchat.get_session('default')\nchat.choose(1)")
+    way = re.fullmatch(r"To go on from choice 2: <code>(.+)</code>", shown.markdown.splitlines()[-1])[1]
+    shell.run(f"import nbchat\nchat = nbchat.get_session('default')\n{way}")
     assert shell.value("chat.messages[-1]['content']") == "right away"
     assert shell.value("[choice.message.content for choice in got.choices]") == ["left side", "right away"]

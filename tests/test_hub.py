@@ -22,7 +22,7 @@ class Page:
         self.hub.send = lambda message, *_: self.told.append(message)  # type: ignore[method-assign]
 
     def ask(self, turn: str, **more: Any) -> dict[str, Any]:
-        self.hub._asked(self.hub, {"type": "choices", "id": 7, "turn": turn, **more}, None)
+        self.hub._asked(self.hub, {"type": "choices", "turn": turn, **more}, None)
         return self.told[-1]
 
 
@@ -47,8 +47,8 @@ def test_which_one_the_conversation_goes_on_from(page: Page, server: ScriptedSer
     chat.choose(1)
     assert page.told == []
     about = {"type": "choices", "turn": turn.id}
-    assert page.ask(turn.id) == {**about, "chosen": 1, "id": 7}
-    assert page.ask(turn.id, choose=0) == {**about, "chosen": 0, "id": 7}
+    assert page.ask(turn.id) == {**about, "chosen": 1}
+    assert page.ask(turn.id, choose=0) == {**about, "chosen": 0}
     assert chat.messages[-1]["content"] == "left"
     page.told.clear()
     chat.choose(0)
@@ -80,12 +80,10 @@ def test_a_conversation_that_is_gone_is_refused(page: Page, server: ScriptedServ
     gc.collect()
     assert turn.session is None
     for name in (turn.id, "unknown"):
-        assert page.ask(name, choose=1)["refused"].startswith("The kernel has this conversation no more.")
+        assert page.ask(name, choose=1)["refused"].startswith("The kernel no longer has this conversation.")
 
 
-@pytest.mark.parametrize(
-    "content", [None, [], "x", {}, {"type": "choices"}, {"type": "choices", "id": "1", "turn": "t"}]
-)
+@pytest.mark.parametrize("content", [None, [], "x", {}, {"type": "choices"}, {"type": "choices", "turn": 1}])
 def test_what_is_no_request_is_passed_over(page: Page, content: Any):
     """What a page may send that is no request, nothing comes of."""
     page.hub._asked(page.hub, content, None)

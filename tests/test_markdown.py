@@ -58,6 +58,16 @@ def test_no_vector_survives_within_a_line(group):
             assert "".join(plain_text(vector).split()) in "".join(text.split())
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["f(__init__)", "__x__", "___x___", "_x_", "a_b_c", "www.a.b", "WWW.a.b", "(www.a.b)", "**x**", "http://a.b"],
+)
+def test_words_are_words(words):
+    """Neither emphasis nor a link comes of them, in either parser, and they stay as they were."""
+    for html in (lenient.render(as_words(words)), markdown2html_mistune(as_words(words))):
+        assert unescape(html).strip() == f"<p>{words}</p>"
+
+
 @pytest.mark.parametrize("group", VECTORS)
 def test_no_vector_survives_as_html(group):
     """Drawn as HTML by us, they do nothing either."""

@@ -798,11 +798,11 @@ def test_what_a_file_says_is_not_run_when_its_question_is_edited(
     """A file that went as text stays beside an edited question, and the double braces in it are text for good."""
     ran: list[int] = []
     front.panel._desk._names = {"trap": lambda: ran.append(1)}
-    (tmp_path / "page.html").write_text("<p>{{ trap() }}</p>")
+    (tmp_path / "page.html").write_text("<p>{{ trap() }}{{1 + 1}}</p>")
     server.always_answer("ok")
     chat.send("Explain:", attach=tmp_path / "page.html")
     question = front.path(2)["messages"][0]
-    assert (question["text"], question["media"]) == ("Explain:", [{"words": "page.html, text, 19 bytes, ≈ 11 tokens"}])
+    assert (question["text"], question["media"]) == ("Explain:", [{"words": "page.html, text, 28 bytes, ≈ 13 tokens"}])
     front.ask("edit", node=question["id"], text="Explain {{1 + 1}}:")
     front.wait(lambda m: m["type"] == "path" and m["messages"] and m["messages"][0].get("text") == "Explain 2:")
     assert ran == []

@@ -87,7 +87,7 @@ def test_what_is_not_known_is_refused(chat: Session, server: ScriptedServer):
     chat.send("Q")
     question, message = shown(front)
     assert "likely" not in message
-    why = ["Nobody told how likely the tokens of this answer were. Ask again with logprobs on."]
+    why = ["The server did not say how likely the tokens of this answer were. Ask again with logprobs on."]
     assert front.ask("probabilities", node=question["id"]) == why
     assert front.ask("probabilities", node=message["id"]) == why
     assert front.ask("probabilities", node="x") == ["There is no such message in this conversation."]

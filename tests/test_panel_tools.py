@@ -197,7 +197,7 @@ def test_asking(front: Front, tools: Tools):
     assert states(front) == ["done", "refused"]
     assert calls(front)[1]["result"] == "delete was not called: the user did not allow it."
     for which in ({"turn": turn, "call": "c"}, {"turn": "other", "call": "d"}):
-        assert front.ask("approve", **which, allowed=True) == ["This call waits for no answer any more."]
+        assert front.ask("approve", **which, allowed=True) == ["This call no longer waits for an answer."]
     # Kept and read again, a refusal is one still.
     again = Front(nbchat.Session.from_json(tools.chat.to_json(), base_url=tools.server.url))
     assert states(again) == ["done", "refused"]
@@ -236,7 +236,7 @@ def test_the_first_answer_counts(front: Front, tools: Tools):
     other.wait(has("asking"))
     assert front.ask("approve", turn=turn.id, call="c", allowed=False) is None
     other.wait(has("refused"))
-    assert other.ask("approve", turn=turn.id, call="c", allowed=True) == ["This call waits for no answer any more."]
+    assert other.ask("approve", turn=turn.id, call="c", allowed=True) == ["This call no longer waits for an answer."]
     turn.result(PATIENCE)
     assert tools.called == []
 

@@ -86,7 +86,7 @@ def test_a_large_picture_is_scaled_down_and_says_so(front: Front, server: Script
     server.answer("ok")
     entry = upload(front, picture("PNG", (4096, 2)), "wide.png")
     assert entry["about"].startswith("PNG picture, 2048 × 1, ")
-    assert entry["notes"] == ["scaled down from 4096 × 2 to 2048 × 1 pixels"]
+    assert entry["notes"] == ["wide.png was scaled down from 4096 × 2 to 2048 × 1 pixels"]
     front.ask("ask", text="What is this?", files=["f"])
     note = front.path(2)["messages"][1]["note"]
     assert note == "wide.png was scaled down from 4096 × 2 to 2048 × 1 pixels"
@@ -138,7 +138,7 @@ def test_two_panels_hold_each_their_own(server: ScriptedServer):
         (b"", 0, "a.txt is empty."),
         (b"text", 20_000_001, "a.txt has 20 MB; at most 20 MB are attached."),
         (picture("PNG"), 200_000_001, "a.txt has 200 MB; at most 200 MB are attached."),
-        (b"too long", 3, "pieces that don't fit"),
+        (b"too long", 3, "missing or out of order"),
     ],
     ids=["empty", "file", "picture", "longer"],
 )
@@ -156,7 +156,7 @@ def test_a_missing_piece_is_noticed():
     uploads = Uploads()
     uploads.add(Upload(1, "p", "f", "a.txt", 9, 0), [memoryview(b"abc")])
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match=r"don't fit\. Attach it again\."):
+        with pytest.raises(ConfigurationError, match=r"out of order\. Attach it again\."):
             uploads.add(Upload(2, "p", "f", "a.txt", 9, 6), [memoryview(b"ghi")])
     uploads.add(Upload(3, "p", "f", "a.txt", 3, 0), [memoryview(b"ab")])
     send(uploads, b"anew")
@@ -188,19 +188,19 @@ def test_what_is_held_is_bounded():
     """One page is refused what would be too much; what other pages have left makes room, the oldest first."""
     settings().attach = {"file_bytes": 1000}
     uploads = Uploads()
-    for page, keys in (("gone", "ab"), ("here", "12345678")):
+    for page, keys in (("gone", "ab"), ("here", "123456789")):
         for key in keys:
             send(uploads, b"x" * 1000, key=key, page=page)
             read(uploads, key)
-    assert list(uploads._files) == [*"b12345678"]
-    send(uploads, b"x" * 1000, key="9", page="here")
-    read(uploads, "9")
-    assert list(uploads._files) == [*"123456789"]
+    assert list(uploads._files) == [*"b123456789"]
+    send(uploads, b"x" * 1000, key="0", page="here")
+    read(uploads, "0")
+    assert list(uploads._files) == [*"1234567890"]
     with pytest.raises(
-        ConfigurationError, match="9 kB are attached already; at most 10 kB are held until they are sent"
+        ConfigurationError, match="10 kB are attached already; at most 10 kB are held until they are sent"
     ):
         uploads.add(Upload(1, "here", "10", "a.txt", 1000, 0), [memoryview(b"x")])
-    assert list(uploads._files) == [*"123456789"]
+    assert list(uploads._files) == [*"1234567890"]
 
 
 def test_what_nobody_sends_is_forgotten(front: Front):

@@ -30,7 +30,8 @@ export class AskButtons {
     button.textContent = label;
     button.addEventListener("click", () => {
       // A page that was loaded again has the box no more: JupyterLab asks once.
-      if (!enter(this.#question, line)) this.element.textContent = " (answer it in the chat panel)";
+      if (!enter(this.element, this.#question, line))
+        this.element.textContent = " (answer it in the chat panel)";
     });
     return button;
   }

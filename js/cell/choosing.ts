@@ -36,11 +36,9 @@ function page(): Page {
 export function serveChoices(model: Model, signal: AbortSignal): void {
   define();
   const { shown, kernels } = page();
-  let id = 0;
   let gone = false;
   const ask = (turn: string, choose?: number) => {
-    id += 1;
-    model.send({ type: "choices", id, turn, ...(choose === undefined ? {} : { choose }) });
+    model.send({ type: "choices", turn, ...(choose === undefined ? {} : { choose }) });
   };
   const meet = (element: HTMLElement) => ask(turnOf(element));
   const mine = new Map<string, (choice: number) => void>();

@@ -19,11 +19,6 @@ export default (): Widget => {
       attendance = new Attendance(connection, signal);
       notebook = new Notebook(model);
       whenKernelEnds(model, () => connection?.lose(), signal);
-      const { transcript } = connection;
-      signal.addEventListener(
-        "abort",
-        transcript.subscribe((change) => change.kind === "answered" && notebook?.takeBack(change.question)),
-      );
       const saved = new SavedForm(connection, signal);
       notebook.keepAsMarkdown(() => saved.markdown());
       notebook.restoreView();

@@ -1,13 +1,11 @@
 /**
- * What the panel does with the notebook round it: stop past a running cell, take a cell's question back, insert a cell, keep
- * the conversation in the file.
+ * What the panel does with the notebook round it: stop past a running cell, insert a cell, keep the conversation in the file.
  *
  * All of this reaches into JupyterLab's and Notebook's own objects, which other front ends lack: nothing is taken for
  * granted, and where there is no way the caller is told.
  */
 
 import type { Model } from "../cell/anywidget.ts";
-import { enter } from "../cell/prompt.ts";
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
 
@@ -110,11 +108,6 @@ export class Notebook {
       console.warn("nbchat: stopping by the control channel failed.", error);
       return false;
     }
-  }
-
-  /** Enters nothing where a cell asks what was answered here: JupyterLab runs no other cell as long as it is asked. */
-  takeBack(question: string): void {
-    enter(question, "");
   }
 
   /** Puts a cell of code below the one that shows the panel. False where there is no notebook to put it into. */

@@ -1,5 +1,6 @@
 /** The panel: head, messages, composer, status, and a drawer with the controls and the next request. */
 
+import { enter } from "../cell/prompt.ts";
 import type { Actions } from "./actions.ts";
 import { Attachments, type Item } from "./attachments.ts";
 import { ChipsView } from "./chips.ts";
@@ -102,7 +103,11 @@ export class PanelView {
     signal.addEventListener("abort", connection.subscribe(show));
     signal.addEventListener(
       "abort",
-      connection.transcript.subscribe((change) => change.kind === "items" && show()),
+      connection.transcript.subscribe((change) => {
+        if (change.kind === "items") show();
+        // A cell that asks the same asks no more: JupyterLab runs no other cell as long as it does.
+        if (change.kind === "answered") enter(this.#root, change.question, "");
+      }),
     );
     this.#toggle(null);
     show();

@@ -175,7 +175,10 @@ export class Transcript {
     const before = message?.calls?.[number];
     if (!message?.calls || !before) return;
     this.#messages.set(at, { ...message, calls: message.calls.with(number, call) });
-    if (before.question && !call.question) this.#tell({ kind: "answered", question: before.question });
+    if (!before.question || call.question) return;
+    // The same may be asked of another call, and only the words tell one box from another.
+    if (this.asking().some(({ question }) => question === before.question)) return;
+    this.#tell({ kind: "answered", question: before.question });
   }
 
   #setPath({ keep, from, total, messages, turns }: Extract<Numbered, { type: "path" }>): void {

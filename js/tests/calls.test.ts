@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { h } from "../panel/element.ts";
 import panel from "../panel/index.ts";
 import type { Call, Message, Turn } from "../panel/protocol.ts";
 import { FakeModel } from "./model.ts";
@@ -188,24 +189,33 @@ describe("a call", () => {
 describe("a question that a cell asks as well", () => {
   test("is taken back there when it is answered here, and no other is", () => {
     const entered: string[] = [];
-    for (const prompt of ["May it?", "Another?"]) {
+    const [ours, others] = [h("div", { class: "jp-Notebook" }), h("div", { class: "jp-Notebook" })];
+    document.body.append(others, ours);
+    for (const [notebook, prompt] of [
+      [others, "May it?"],
+      [ours, "May it?"],
+      [ours, "Another?"],
+    ] as const) {
       const box = document.createElement("div");
       box.className = "jp-Stdin";
       const input = document.createElement("input");
       input.value = "half a wo";
-      input.addEventListener("keydown", ({ key }) => entered.push(`${prompt} ${input.value}${key}`));
+      input.addEventListener("keydown", ({ key }) =>
+        entered.push(`${notebook === ours} ${prompt} ${input.value}${key}`),
+      );
       const label = document.createElement("pre");
       label.className = "jp-Stdin-prompt";
       label.textContent = prompt;
       box.append(label, input);
-      document.body.append(box);
+      notebook.append(box);
     }
-    const { tell } = start();
+    const { el, tell } = start();
+    ours.append(el);
     tell(0, { ...RUNNING, state: "done" });
     expect(entered).toEqual([]);
     const { question: _, ...answered } = ASKING;
     tell(1, { ...answered, state: "running" });
-    expect(entered).toEqual(["May it? Enter"]);
+    expect(entered).toEqual(["true May it? Enter"]);
   });
 });
 

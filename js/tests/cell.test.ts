@@ -151,7 +151,9 @@ describe("while it streams", () => {
     const groups = () => [...el.querySelectorAll<HTMLElement>(".nbchat-ask")];
     tell(1, [call("a"), call("b")]);
     expect(groups().map((group) => group.hidden)).toEqual([false, true]);
-    document.body.append(box);
+    const notebook = document.createElement("div");
+    notebook.className = "jp-Notebook";
+    notebook.append(el, box);
     tell(2, [{ line: "a", state: "running", seconds: 0 }, call("b")]);
     expect(groups().map((group) => group.hidden)).toEqual([true, false]);
     for (const button of groups()[1]?.querySelectorAll("button") ?? []) button.click();

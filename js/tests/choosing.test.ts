@@ -38,8 +38,8 @@ test("a kernel is asked about what is in the page, whichever was there first", (
   const { model } = hub();
   shown("after");
   expect(model.sent).toEqual([
-    { type: "choices", id: 1, turn: "before" },
-    { type: "choices", id: 2, turn: "after" },
+    { type: "choices", turn: "before" },
+    { type: "choices", turn: "after" },
   ]);
 });
 
@@ -47,12 +47,12 @@ test("the one that the conversation goes on from says so, the others have a butt
   const output = shown();
   const { model } = hub();
   expect(below(output)).toEqual([undefined, undefined]);
-  model.receive(told({ id: 1, chosen: 0 }));
+  model.receive(told({ chosen: 0 }));
   expect(below(output)).toEqual([HERE, BUTTON]);
   output.querySelector("button")?.click();
   output.querySelector("button")?.click();
-  expect(model.sent.slice(1)).toEqual([{ type: "choices", id: 2, turn: "t", choose: 1 }]);
-  model.receive(told({ id: 2, chosen: 1 }));
+  expect(model.sent.slice(1)).toEqual([{ type: "choices", turn: "t", choose: 1 }]);
+  model.receive(told({ chosen: 1 }));
   expect(below(output)).toEqual([BUTTON, HERE]);
   model.receive(told({ chosen: null }));
   expect(below(output)).toEqual([BUTTON, BUTTON]);
@@ -61,9 +61,9 @@ test("the one that the conversation goes on from says so, the others have a butt
 test("the keyboard stays where it was pressed", () => {
   const output = shown();
   const { model } = hub();
-  model.receive(told({ id: 1, chosen: 0 }));
+  model.receive(told({ chosen: 0 }));
   output.querySelector("button")?.focus();
-  model.receive(told({ id: 2, chosen: 1 }));
+  model.receive(told({ chosen: 1 }));
   expect(document.activeElement?.textContent).toBe(HERE);
   model.receive(told({ chosen: 0 }));
   expect(document.activeElement?.textContent).toBe(BUTTON);
@@ -72,26 +72,26 @@ test("the keyboard stays where it was pressed", () => {
 test("a refusal is said as text, and may be tried again", () => {
   const output = shown();
   const { model } = hub();
-  model.receive(told({ id: 1, chosen: 0 }));
+  model.receive(told({ chosen: 0 }));
   output.querySelector("button")?.click();
-  model.receive(told({ id: 2, refused: "Gone <b>." }));
+  model.receive(told({ refused: "Gone <b>." }));
   expect(output.querySelector("[role=alert]")?.textContent).toBe("Gone <b>.");
   output.querySelector("button")?.click();
   expect(model.sent).toHaveLength(3);
-  model.receive(told({ id: 3, chosen: 1 }));
+  model.receive(told({ chosen: 1 }));
   expect(output.querySelector("[role=alert]")).toBeNull();
 });
 
 test("a kernel that does not know them changes nothing, one that ends takes its buttons along", () => {
   const output = shown();
   const [known, other] = [hub(), hub()];
-  other.model.receive(told({ id: 1, refused: "Unknown." }));
+  other.model.receive(told({ refused: "Unknown." }));
   expect(output.querySelector(".nbchat-go-on")).toBeNull();
-  known.model.receive(told({ id: 1, chosen: 0 }));
+  known.model.receive(told({ chosen: 0 }));
   other.close();
   expect(below(output)).toEqual([HERE, BUTTON]);
   known.model.trigger("comm:close");
   expect(below(output)).toEqual([undefined, undefined]);
-  known.model.receive(told({ id: 1, chosen: 0 }));
+  known.model.receive(told({ chosen: 0 }));
   expect(below(output)).toEqual([undefined, undefined]);
 });

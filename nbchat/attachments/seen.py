@@ -82,14 +82,14 @@ def media_in(content: Any, *, large: bool = False) -> list[Seen]:
     return [_seen(medium, large=large) for medium in map(medium_of, content) if medium is not None]
 
 
-def seen_beside(content: Any, *, large: bool = False) -> list[Seen]:
+def seen_beside(content: Any) -> list[Seen]:
     r"""Return what of a message's content is not its own words: its media, and the files that went as text, in order.
 
     Example:
         >>> [str(seen) for seen in seen_beside([{"type": "text", "text": "\n\na.csv:\n```\n1,2\n```\n"}])]
         ['a.csv, text, 3 bytes, ≈ 6 tokens']
     """
-    return [_seen_part(part, large=large) for part in beside(content)]
+    return list(map(_seen_part, beside(content)))
 
 
 def beside(content: Any) -> list[Part]:
@@ -108,10 +108,10 @@ def _is_beside(part: Any) -> bool:
     return medium_of(part) is not None or read_text_file(part) is not None
 
 
-def _seen_part(part: Part, *, large: bool) -> Seen:
+def _seen_part(part: Part) -> Seen:
     medium = medium_of(part)
     if medium is not None:
-        return _seen(medium, large=large)
+        return _seen(medium)
     name, text = read_text_file(part) or TextFile("", "")
     size = megabytes(len(text.encode("utf-8", "replace")))
     return Seen("file", f"text, {size}", text_tokens(part["text"]), name=name)

@@ -86,7 +86,7 @@ def bundle(
     Args:
         turn: The turn.
         form: How the answer is shown: ``markdown``, ``text``, ``code`` (its code blocks only) or ``json``.
-        session: The session's name, for the record.
+        session: The name by which the session is found, for the record and for the way to another answer.
         note: One more line to say below the answer.
         since: How many rounds of calls stand in outputs of their own already (see :func:`bundle_of_rounds`).
 
@@ -169,7 +169,8 @@ def _thinking(message: Message) -> str:
 def _fold(call: ShownCall) -> str:
     """Return a call as a fold, with what it was called with and what came of it."""
     result = plain_text(call.traceback or call.result or "").rstrip("\n")
-    result = result and f"→{chr(10) if chr(10) in result else ' '}{result}"
+    separator = "\n" if "\n" in result else " "
+    result = result and f"→{separator}{result}"
     inside = "\n\n".join(filter(None, [call.in_full, result])) or "no arguments"
     return _folded(f"<code>{as_words(call.line)}</code> {call.how}", as_code(inside))
 

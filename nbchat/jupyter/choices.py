@@ -66,16 +66,11 @@ def way_to_another(turn: Turn, name: str | None) -> str:
 
     Args:
         turn: The turn, which has ended.
-        name: The name of its session.
+        name: The name by which its session is found; ``None`` where it has none.
     """
-    session = turn.session
-    if session is None or len(turn.answers) < 2:
+    if name is None or len(turn.answers) < 2:
         return ""
-    answers = [node.id for node in session.conversation.answers()]
-    if turn.answers[1] not in answers:  # the conversation stands elsewhere by now
-        return ""
-    held = f"nbchat.get_session({one_line(name)!r})" if name else "session"
-    return f"{held}.choose({answers.index(turn.answers[1])})"
+    return f"nbchat.get_session({one_line(name)!r}).go({turn.answers[1]!r})"
 
 
 def _head(number: int, count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nbchat.attachments.seen import beside
+from nbchat.attachments.seen import beside, own_text
 from nbchat.client.endpoint import default_notice
 from nbchat.errors import ConfigurationError
 from nbchat.jupyter import requests as ask
@@ -35,6 +35,8 @@ class Desk:
         self._session = session
         self._names = names
         self._uploads = uploads
+        # Read once for all of an answer's pages: that takes longer than to show one.
+        self._likely: tuple[str, Logprobs | None] | None = None
 
     def answer(self, request: ask.Request) -> Any:
         """Carry a request out, and return what the page is told of it.
@@ -52,16 +54,16 @@ class Desk:
                 self._uploads.drop(files)
                 return started
             case ask.Edit(node=node, text=text):
-                before = self._node(node)
+                before = session.conversation.node(node)
                 # What was sent with it stays; what was put into its text is text by now.
-                asked = expand(text, self._names, before.text)
+                asked = expand(text, self._names, own_text(before.message.get("content")))
                 kept = beside(before.message.get("content"))
                 return self._ask(question_of(asked.content, kept), parent=before.parent, remarks=asked.notes)
             case ask.Regenerate(node=node):
                 question = self._question_of(node)
                 return self._ask(None, parent=question.id, cell=question.cell)
             case ask.Stop(turn=turn):
-                self.stop(turn)
+                session.stop(turn)
             case ask.Approve(turn=turn, call=call, allowed=allowed):
                 self._approve(turn, call, allowed=allowed)
             case ask.Go(node=node):
@@ -88,12 +90,6 @@ class Desk:
                 return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
         return None
 
-    def stop(self, turn: str | None = None) -> None:
-        """Stop a turn of the session by its identifier, or all that run or wait."""
-        for other in self._session.running:
-            if turn is None or other.id == turn:
-                other.cancel()
-
     def ask_again(self, asked: Asked) -> dict[str, Any]:
         """Ask once more what failed, in its place."""
         question = None if asked.question is None else dict(asked.question)
@@ -108,7 +104,7 @@ class Desk:
             if run.id == call and run.status == "asking"
         ]
         if not asking:
-            raise ConfigurationError("This call waits for no answer any more.")
+            raise ConfigurationError("This call no longer waits for an answer.")
         if allowed:
             asking[0].approve()
         else:
@@ -119,25 +115,21 @@ class Desk:
         notice = default_notice(session.client.endpoint, session.parameters.model)
         return {"turn": session.ask(question, **place).id, "notice": notice}
 
-    def _node(self, node: str) -> Node:
-        found = self._session.conversation.nodes.get(node)
-        if found is None:
-            raise ConfigurationError("There is no such message in this conversation.")
-        return found
-
     def _question_of(self, node: str) -> Node:
         """Return the question that a message answers, or that it is."""
-        found = self._node(node)
-        questions = [other for other in self._session.conversation.path(found.id) if other.role == "user"]
+        conversation = self._session.conversation
+        questions = [other for other in conversation.path(conversation.node(node).id) if other.role == "user"]
         if not questions:
             raise ConfigurationError("There is no question to ask again.")
         return questions[-1]
 
     def _probabilities(self, node: str, start: int) -> dict[str, Any]:
         """Return how likely an answer's tokens were: asked for by whoever looks, as it is many times the answer."""
-        found = Logprobs.read(self._node(node).logprobs)
+        if self._likely is None or self._likely[0] != node:
+            self._likely = node, Logprobs.read(self._session.conversation.node(node).logprobs)
+        found = self._likely[1]
         if found is None:
             raise ConfigurationError(
-                "Nobody told how likely the tokens of this answer were.", hint="Ask again with logprobs on."
+                "The server did not say how likely the tokens of this answer were.", hint="Ask again with logprobs on."
             )
         return page_of(found, start)

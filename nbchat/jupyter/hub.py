@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import anywidget
 
 from nbchat.errors import ConfigurationError
-from nbchat.session.conversation import Conversation
 from nbchat.session.events import Event, HeadMoved
 from nbchat.session.session import Session
 from nbchat.session.turn import Turn
@@ -36,9 +35,8 @@ class _Offer(NamedTuple):
     session: weakref.ref[Session]
     answers: Sequence[str]
 
-    def chosen(self, conversation: Conversation) -> int | None:
-        """Return which of them the conversation goes on from; ``None`` where it stands elsewhere."""
-        path = {node.id for node in conversation.path(conversation.head)}
+    def chosen(self, path: Container[str]) -> int | None:
+        """Return which of them is among the nodes on the way to the head; ``None`` where none is."""
         return next((at for at, answer in enumerate(self.answers) if answer in path), None)
 
 
@@ -52,7 +50,7 @@ class Hub(anywidget.AnyWidget):
     _css = STYLE
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._offers: dict[str, _Offer] = {}
         # What the page was told last, of the turns that it shows.
         self._told: dict[str, int | None] = {}
@@ -66,6 +64,9 @@ class Hub(anywidget.AnyWidget):
         if session is None:
             return
         with self._lock:
+            for gone in [key for key, offer in self._offers.items() if offer.session() is None]:
+                del self._offers[gone]
+                self._told.pop(gone, None)
             self._offers[turn.id] = _Offer(weakref.ref(session), tuple(turn.answers))
             if session in self._watched:
                 return
@@ -75,31 +76,31 @@ class Hub(anywidget.AnyWidget):
     def _asked(self, _: Any, content: Any, __: Any) -> None:
         """Say which answer of a turn the conversation goes on from, or have it go on from one, or say why not."""
         match content:
-            case {"type": "choices", "id": int(number), "turn": str(turn)}:
+            case {"type": "choices", "turn": str(turn)}:
                 choice = content.get("choose")
             case _:
                 return
         try:
-            self._tell(turn, self._stand(turn, choice), id=number)
+            self._tell(turn, self._stand(turn, choice))
         except ConfigurationError as problem:
-            self.send({"type": "choices", "turn": turn, "id": number, "refused": without_surrogates(str(problem))})
+            self.send({"type": "choices", "turn": turn, "refused": without_surrogates(str(problem))})
 
     def _stand(self, turn: str, choice: object) -> int | None:
         with self._lock:
             offer = self._offers.get(turn)
         session = offer.session() if offer is not None else None
         if offer is None or session is None:
-            raise ConfigurationError("The kernel has this conversation no more.", hint="Run the cell again.")
+            raise ConfigurationError("The kernel no longer has this conversation.", hint="Run the cell again.")
         if choice is not None:
             if type(choice) is not int or not 0 <= choice < len(offer.answers):
                 raise ConfigurationError("There is no such answer.")
             session.go(offer.answers[choice])
-        return offer.chosen(session.conversation)
+        return offer.chosen(_way(session))
 
-    def _tell(self, turn: str, chosen: int | None, **reply: Any) -> None:
+    def _tell(self, turn: str, chosen: int | None) -> None:
         with self._lock:
             self._told[turn] = chosen
-            self.send({"type": "choices", "turn": turn, "chosen": chosen, **reply})
+            self.send({"type": "choices", "turn": turn, "chosen": chosen})
 
     def _happened(self, session: weakref.ref[Session], event: Event) -> None:
         """Tell the page where the conversation goes on from another answer than before, whoever had it do so."""
@@ -107,14 +108,24 @@ class Hub(anywidget.AnyWidget):
         if held is None or not isinstance(event, HeadMoved):
             return
         with self._lock:
-            shown = [(turn, offer) for turn in self._told if (offer := self._offers[turn]).session() is held]
+            shown = [
+                (offer, turn, told)
+                for turn, told in self._told.items()
+                if (offer := self._offers[turn]).session() is held
+            ]
         if not shown:
             return
-        conversation = held.conversation
-        for turn, offer in shown:
-            chosen = offer.chosen(conversation)
-            if chosen != self._told[turn]:
+        path = _way(held)
+        for offer, turn, told in shown:
+            chosen = offer.chosen(path)
+            if chosen != told:
                 self._tell(turn, chosen)
+
+
+def _way(session: Session) -> frozenset[str]:
+    """Return the nodes on the way to a session's head."""
+    conversation = session.conversation
+    return frozenset(node.id for node in conversation.path(conversation.head))
 
 
 @cache

@@ -16,7 +16,6 @@ from nbchat.jupyter.hub import CODE, STYLE, hub, pages_are_shared
 from nbchat.jupyter.options import Drawing
 from nbchat.jupyter.rich import rich_bundles
 from nbchat.session.calls import ShownCall, live_call
-from nbchat.session.keyboard import question
 from nbchat.session.toolbox import ToolRun
 from nbchat.session.turn import Step, Turn
 from nbchat.wire.accumulator import Piece
@@ -143,7 +142,7 @@ def _answer(**traits: Any) -> Answer:
 def _standing(call: ShownCall) -> dict[str, Any]:
     """Return how a call stands as the front end takes it."""
     standing = {"line": call.line, "state": call.state, "seconds": call.seconds}
-    return {**standing, "question": question(call)} if call.state == "asking" else standing
+    return {**standing, "question": call.question} if call.question else standing
 
 
 class LiveView:

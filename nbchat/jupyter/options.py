@@ -25,7 +25,7 @@ class Drawing:
 
     Attributes:
         form: How the answer is shown.
-        session: The session's name, for the record that is kept.
+        session: The name by which the session is found, for what is kept.
         live: Whether to draw while it streams.
         note: One line to say while the answer is waited for, and to keep below it.
     """

@@ -468,7 +468,7 @@ class Panel(anywidget.AnyWidget):
 
     def stop(self, turn: str | None = None) -> None:
         """Stop a turn of the session by its identifier, or all that run or wait."""
-        self._desk.stop(turn)
+        self._session.stop(turn)
 
     def _failed(self, turn: str) -> Turn:
         with self._lock:

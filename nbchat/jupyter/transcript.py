@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from itertools import islice, takewhile
 from typing import Any
 
-from nbchat.attachments.seen import own_text, seen_beside
+from nbchat.attachments.seen import Seen, media_in, own_text, seen_beside
 from nbchat.jupyter.bundle import ended_because
 from nbchat.session.calls import ShownCall, call_answered, calls_at, live_call, one_line, results_after
 from nbchat.session.conversation import Conversation, Node
-from nbchat.session.keyboard import question
 from nbchat.session.markdown import plain_text
 from nbchat.session.toolbox import ASKS_FOR_TOOLS, ToolRun
 from nbchat.session.turn import Turn
@@ -70,7 +69,7 @@ class Transcript:
         """
         at = next((at for at, node in enumerate(self.path) if node.id == message), None)
         calls = [] if at is None else self._calls(at)[call : call + 1]
-        return [medium for each in calls for medium in shown_media(each.media, large=True)]
+        return [_shown(seen) for each in calls for seen in media_in(each.media, large=True)]
 
     def place_of(self, turn: Turn, run: ToolRun) -> tuple[int, int] | None:
         """Return which message asked for a call of a turn, and which of its calls it is; ``None`` where it is not shown."""
@@ -190,7 +189,7 @@ def call_entry(call: ShownCall) -> dict[str, Any]:
         # Making pictures small takes long, and large ones are long: a page asks for those that it shows.
         "media": len(call.media) or None,
         # A cell may ask the same: its question is taken back when it is answered here.
-        "question": question(call) if call.state == "asking" else None,
+        "question": call.question or None,
     }
     return {name: value for name, value in entry.items() if value is not None}
 
@@ -204,9 +203,11 @@ def _note(node: Node) -> str:
     return "; ".join(filter(None, (ended, left, *(one_line(remark) for remark in node.remarks or ()))))
 
 
-def shown_media(content: Any, *, large: bool = False) -> list[dict[str, Any]]:
-    """Return what stands beside a message's words as the panel's front end takes it; what is empty is left out."""
-    return [
-        {name: value for name, value in (("words", str(seen)), ("picture", seen.picture), ("link", seen.link)) if value}
-        for seen in seen_beside(content, large=large)
-    ]
+def shown_media(content: Any) -> list[dict[str, Any]]:
+    """Return what stands beside a message's words as the panel's front end takes it."""
+    return list(map(_shown, seen_beside(content)))
+
+
+def _shown(seen: Seen) -> dict[str, Any]:
+    entry = {"words": str(seen), "picture": seen.picture, "link": seen.link}
+    return {name: value for name, value in entry.items() if value}

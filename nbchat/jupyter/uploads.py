@@ -22,7 +22,6 @@ from nbchat.errors import ConfigurationError
 from nbchat.jupyter.requests import Upload
 from nbchat.session.prompt import configured_limits
 from nbchat.wire.decode import without_surrogates
-from nbchat.wire.media import medium_of
 
 __all__ = ["Uploads", "accepted"]
 
@@ -55,21 +54,12 @@ class _File:
     received: int = 0
     attachment: Attachment | None = None
 
-    @property
-    def weight(self) -> int:
-        """How many bytes it holds, or will."""
-        if self.attachment is None:
-            return self.size
-        return sum(
-            len(medium.encoded) if (medium := medium_of(part)) else len(part["text"]) for part in self.attachment.parts
-        )
-
 
 class Uploads:
     """The files that pages have uploaded and not sent yet. Any thread may call any method.
 
-    No more bytes are held than the largest picture may have: a page whose files come to more is refused, and those of
-    other pages, which may have gone without a word, make room, the oldest first.
+    All of them together are no larger than the largest picture may be: a page whose files come to more is refused, and
+    those of other pages, which may have gone without a word, make room, the oldest first.
     """
 
     def __init__(self) -> None:
@@ -103,7 +93,7 @@ class Uploads:
             file = self._files.get(piece.file)
             if file is None or file.received != piece.offset or piece.offset + len(data) > file.size or not data:
                 raise ConfigurationError(
-                    f"{_shown(piece.name)} came in pieces that don't fit.", hint="Attach it again."
+                    f"Parts of {_shown(piece.name)} are missing or out of order.", hint="Attach it again."
                 )
             file.pieces.append(data)
             file.received += len(data)
@@ -120,7 +110,7 @@ class Uploads:
             self._files[piece.file] = _File(piece.page, name, piece.size)
 
     def _make_room(self, page: str, size: int, name: str, most: int) -> None:
-        mine = sum(file.weight for file in self._files.values() if file.page == page)
+        mine = sum(file.size for file in self._files.values() if file.page == page)
         if mine + size > most:
             raise ConfigurationError(
                 f"{name} has {megabytes(size)}, and {megabytes(mine)} are attached already; at most {megabytes(most)} are "
@@ -129,7 +119,7 @@ class Uploads:
             )
         others = [key for key, file in self._files.items() if file.page != page]
         for key in others:
-            if sum(file.weight for file in self._files.values()) + size <= most:
+            if sum(file.size for file in self._files.values()) + size <= most:
                 break
             del self._files[key]
 
@@ -154,7 +144,7 @@ class Uploads:
             data = b"".join(file.pieces)
             file.pieces.clear()
             found = await asyncio.to_thread(attached_file, data, file.name, configured_limits())
-            entry = await asyncio.to_thread(_entry, found, file.name)
+            entry = await asyncio.to_thread(_entry, found)
         except BaseException:
             self.drop([key])
             raise
@@ -201,9 +191,13 @@ def _shown(name: str) -> str:
     return line[:_LONGEST_NAME] or "file"
 
 
-def _entry(found: Attachment, name: str) -> dict[str, Any]:
+def _entry(found: Attachment) -> dict[str, Any]:
     (seen,) = seen_beside(found.parts)
-    # The name stands above them.
-    notes = [note.removeprefix(f"{name} was ") for note in found.notes]
-    entry = {"kind": seen.kind, "about": seen.about, "tokens": seen.tokens, "picture": seen.picture}
-    return {name: value for name, value in {**entry, "notes": notes}.items() if value}
+    entry = {
+        "kind": seen.kind,
+        "about": seen.about,
+        "tokens": seen.tokens,
+        "picture": seen.picture,
+        "notes": list(found.notes),
+    }
+    return {name: value for name, value in entry.items() if value}

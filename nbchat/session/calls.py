@@ -105,6 +105,14 @@ class ShownCall:
         return "\n".join(_argument(_named(name), value) for name, value in arguments.items())
 
     @property
+    def question(self) -> str:
+        """What somebody at a keyboard is asked before the call is made; empty unless it waits for that."""
+        if self.state != "asking":
+            return ""
+        arguments = "".join(f"\n    {line}" for line in self.in_full.split("\n")) if self.in_full else " nothing"
+        return f"The model wants to call {self.title} with{arguments}\nAllow it? [y/N, or why not] "
+
+    @property
     def how(self) -> str:
         """How it stands, in words: ``done in 0.4 s``."""
         words = _WORDS[self.state]

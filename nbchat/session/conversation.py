@@ -94,7 +94,7 @@ class Conversation:
     nodes: dict[str, Node] = field(default_factory=dict)
     head: str | None = None
     # Where the head was before each clear().
-    _cleared: list[str] = field(default_factory=list, repr=False, compare=False)
+    _cleared: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def add(self, node: Node) -> None:
         """Put a node into the tree; its parent is in it already.
@@ -196,15 +196,26 @@ class Conversation:
             raise ConfigurationError(f"There is no answer {index}: they are numbered from 0 to {len(siblings) - 1}.")
         self.head = self.tip(siblings[index])
 
-    def go(self, node: str) -> None:
-        """Move the head to a message of any branch, and to what followed it.
+    def node(self, node: str) -> Node:
+        """Return a message of any branch.
+
+        Args:
+            node: Its identifier.
 
         Raises:
             ConfigurationError: There is no such message.
         """
         if node not in self.nodes:
             raise ConfigurationError("There is no such message in this conversation.")
-        self.head = self.tip(self.nodes[node])
+        return self.nodes[node]
+
+    def go(self, node: str) -> None:
+        """Move the head to a message of any branch, and to what followed it.
+
+        Raises:
+            ConfigurationError: There is no such message.
+        """
+        self.head = self.tip(self.node(node))
 
     def undo(self) -> bool:
         """Move the head to before the last question, or to where it was before :meth:`clear`.
@@ -304,7 +315,7 @@ class Conversation:
 
     def copy(self) -> Conversation:
         """Return a conversation with the same past and a future of its own."""
-        return Conversation(dict(self.nodes), self.head)
+        return replace(self, nodes=dict(self.nodes))
 
     def take_over(self, other: Conversation) -> None:
         """Become what *other* is now; from there each goes its own way."""

@@ -10,7 +10,7 @@ from nbchat.session.completion import Completion
 from nbchat.session.conversation import Conversation, Node, new_id
 from nbchat.session.replay import server_mark
 from nbchat.session.toolbox import ToolRun
-from nbchat.wire.values import plain
+from nbchat.wire.values import plain, shared
 
 if TYPE_CHECKING:
     from nbchat.session.turn import Turn
@@ -65,7 +65,7 @@ class Growth:
                 server=server_mark(turn.endpoint.base_url) if turn.endpoint else None,
                 usage=usage.to_dict() if usage and number == 0 else None,
                 parameters=dict(turn.asked.parameters) or None,
-                logprobs=plain(choice.logprobs) or None,
+                logprobs=shared(choice.logprobs),
                 first_token=first_token,
                 duration=duration,
                 remarks=list(turn.remarks) or None,

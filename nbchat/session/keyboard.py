@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nbchat.session.calls import ShownCall, live_call
+from nbchat.session.calls import live_call
 from nbchat.session.surroundings import surroundings
 from nbchat.session.toolbox import ToolRun
 
 if TYPE_CHECKING:
     from nbchat.session.turn import Turn
 
-__all__ = ["Keyboard", "at_keyboard", "question", "wait_asking"]
+__all__ = ["Keyboard", "at_keyboard", "wait_asking"]
 
 # Seconds between two looks for something to ask, and for an answer that was given elsewhere.
 _GLANCE = 0.1
@@ -102,18 +102,12 @@ def _somebody_is_here() -> bool:
     return where == "notebook" or (where == "terminal" and sys.stdin is not None and sys.stdin.isatty())
 
 
-def question(call: ShownCall) -> str:
-    """Return what somebody at a keyboard is asked before a call is made."""
-    arguments = "".join(f"\n    {line}" for line in call.in_full.split("\n")) if call.in_full else " nothing"
-    return f"The model wants to call {call.title} with{arguments}\nAllow it? [y/N, or why not] "
-
-
 def _ask(run: ToolRun, meanwhile: Callable[[], object], patience: float) -> None:
     def moot() -> bool:
         return run.status != "asking"
 
     try:
-        words = _input(question(live_call(run)), moot, meanwhile, patience)
+        words = _input(live_call(run).question, moot, meanwhile, patience)
     except (EOFError, NotImplementedError):  # the keyboard is gone, or the front end has none
         run.refuse("nobody could be asked")
         return
@@ -130,12 +124,16 @@ def _input(prompt: str, moot: Callable[[], bool], meanwhile: Callable[[], object
     """Read a line, or return ``None`` when that has been moot for a while: somebody answered at another door."""
     over, lock = threading.Event(), threading.Lock()
     given_up = False
+    problem: Exception | None = None
 
     def watch() -> None:
-        nonlocal given_up
+        nonlocal given_up, problem
         since: float | None = None
         while not over.wait(_GLANCE):
-            meanwhile()
+            try:
+                meanwhile()
+            except Exception as error:  # noqa: BLE001  whoever asks raises it: this thread has nobody to tell
+                problem = problem or error
             since = (since or time.monotonic()) if moot() else None
             with lock:
                 if since is not None and time.monotonic() >= since + patience and not over.is_set():
@@ -160,6 +158,8 @@ def _input(prompt: str, moot: Callable[[], bool], meanwhile: Callable[[], object
     finally:
         over.set()
         watcher.join()
+    if problem is not None:
+        raise problem
     return words
 
 

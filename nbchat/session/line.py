@@ -27,8 +27,8 @@ class Line:
     """
 
     def __init__(self, client: Client | None, base_url: str | None, api_key: Secret | None) -> None:
-        self._address = (base_url, api_key)
-        self._given = client
+        self.given = client
+        self.address = (base_url, api_key)
         self._client = client or Client(base_url, api_key)
         self._models: list[str] = []
         self._asked: Client | None = None
@@ -40,13 +40,9 @@ class Line:
         One that was not given is made anew when the configuration or the environment has come to name another server,
         so that setting a key in a cell is enough.
         """
-        if self._given is None and resolve(*self._address) != self._client.endpoint:
-            self._client = Client(*self._address)
+        if self.given is None and resolve(*self.address) != self._client.endpoint:
+            self._client = Client(*self.address)
         return self._client
-
-    def another(self, client: Client | None = None) -> Line:
-        """Return a line like this one, or one through a client that is given."""
-        return Line(client or self._given, *self._address)
 
     def route(self, fields: Mapping[str, Any]) -> tuple[Endpoint, str | None]:
         """Return the server that answers a request of these fields, and the model's name there, where that is known."""

@@ -96,20 +96,21 @@ def request_messages(said: Sequence[Said], receiver: Receiver = _ANYBODY) -> lis
                 function_answered=bool(after) and after[0].role == "function",
             )
         )
-        if receiver.sees and (to_see := seen_after(kept, number)):
+        if to_see := seen_after(kept, number, receiver):
             messages.append({"role": "user", "content": to_see})
     return messages
 
 
-def seen_after(messages: Sequence[Mapping[str, Any]], number: int) -> list[Part]:
+def seen_after(messages: Sequence[Mapping[str, Any]], number: int, receiver: Receiver) -> list[Part]:
     """Return what a request has between a message and the next one: what is no text in the results that end there.
 
     Args:
         messages: The messages as they are kept.
         number: Which of them.
+        receiver: Who gets the request; those that take only text get none of it.
     """
     after = number + 1
-    if after < len(messages) and messages[after].get("role") == "tool":
+    if not receiver.sees or (after < len(messages) and messages[after].get("role") == "tool"):
         return []
     first = after
     while first and messages[first - 1].get("role") == "tool":

@@ -135,7 +135,10 @@ def first_cut(window: Window, limit: Limit | None, parameters: Mapping[str, Any]
     budget = limit.budget(parameters) if limit is not None else None
     if budget is None:
         last = next((node for node in reversed(window.path) if node.role == "assistant"), None)
-        if last is None or receiver[:2] != (last.server or "", (last.parameters or {}).get("model")):
+        if last is None or (receiver.server, receiver.model) != (
+            last.server or "",
+            (last.parameters or {}).get("model"),
+        ):
             return 0
         return min(last.left_out or 0, len(window.turns))
     return window.leave_out(budget) if budget > 0 else 0

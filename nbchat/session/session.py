@@ -326,12 +326,17 @@ class Session:
         """Whether a person is there who can be asked."""
         return bool(self._attendance)
 
-    def stop(self) -> None:
-        """Stop the running turn and those that wait behind it; what has arrived is kept."""
+    def stop(self, turn: str | None = None) -> None:
+        """Stop the running turn and those that wait behind it; what has arrived is kept.
+
+        Args:
+            turn: The identifier of the one turn to stop; ``None`` for all.
+        """
         with self._lock:
             turns = list(self._runner.running)
-        for turn in turns:
-            turn.cancel()
+        for other in turns:
+            if turn is None or other.id == turn:
+                other.cancel()
 
     # ---- the conversation ------------------------------------------------------------------------------------------
 
@@ -362,11 +367,11 @@ class Session:
 
     def _places(self) -> list[Node | None]:
         """Return, for each of the messages, the node that it is; ``None`` for one that is no node's."""
-        carried, sees = self._carried(), self._receiver.sees
+        carried, receiver = self._carried(), self._receiver
         kept = [node.message for node in carried]
         places: list[Node | None] = [None] if self._system else []
         for number, node in enumerate(carried):
-            places += [node, None] if sees and seen_after(kept, number) else [node]
+            places += [node, None] if seen_after(kept, number, receiver) else [node]
         return places
 
     def _left_out(self, path: list[Node]) -> int:
@@ -497,15 +502,17 @@ class Session:
             name: Its name.
             client: The client that it asks through; ``None`` for one like this session's.
         """
+        base_url, api_key = self._line.address
         other = Session(
-            client=client or self.client,
+            client=client or self._line.given,
+            base_url=base_url,
+            api_key=api_key,
             name=name,
             context=self._context,
             tools=self.tools,
             approve=self.approve,
             tool_rounds=self.tool_rounds,
         )
-        other._line = self._line.another(client)
         with self._lock:
             other._system = self._system
             other._conversation.take_over(self._conversation)

@@ -129,7 +129,7 @@ def _perform(
         return Outcome(f"{tool.name} was not called, because of its arguments: {problem}.", error=True)
     except ToolError as problem:
         text, trimmed = cut(problem.message, budget)
-        return Outcome(text, error=True, trimmed=trimmed, traceback=problem.hint)
+        return Outcome(text, error=True, trimmed=trimmed, traceback=str(problem) if problem.hint else None)
     except BaseException as problem:  # noqa: BLE001  not even exit() in a tool ends more than the tool
         text, trimmed = cut(_said(problem), budget)
         return Outcome(text, error=True, trimmed=trimmed, traceback=_traced(problem))

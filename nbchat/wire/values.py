@@ -16,7 +16,7 @@ import msgspec
 
 from nbchat.errors import ConfigurationError
 
-__all__ = ["Value", "lend", "many", "maybe", "one", "plain"]
+__all__ = ["Value", "lend", "many", "maybe", "one", "plain", "shared"]
 
 Reader = Callable[[Any], Any]
 
@@ -46,6 +46,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def shared(value: Value | None) -> Mapping[str, Any] | None:
+    """Return the dict that a value is made of, as it stands: for what is long, and kept, and changed by nobody.
+
+    Returns:
+        The dict; ``None`` where it is empty or there is no value.
+    """
+    return (value._data or None) if value is not None else None  # noqa: SLF001  to_dict() would copy it
 
 
 def many(kind: type[Value]) -> Reader:

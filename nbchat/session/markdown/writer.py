@@ -27,7 +27,7 @@ _FENCE = re.compile(r"^(?:~~~|```)", re.MULTILINE)
 _FENCELESS = re.compile(r"`|\\\\[()\[\]]|\\(?:begin|end)\{")  # what backticks don't keep from every parser
 _SIGNS = re.compile(r"[!-/:-?\[-`{-~\n\t]|(?<!@)@(?!@)|^ | $")
 # What a parser of Markdown, HTML or mathematics could see; the rest stays for whoever reads the file.
-_NO_WORDS = re.compile(r"""[^\w (),=."'/:;\x80-\U0010ffff-]|:(?!\s)|(?<!\w)_|_(?!\w)""")
+_NO_WORDS = re.compile(r"""[^\w (),=."'/:;\x80-\U0010ffff-]|:(?!\s)|(?<![^\W_])_|_(?![^\W_])|(?<=[wW]{3})\.""")
 
 
 def _write_line(nodes: list[Node], *, cell: bool = False, heading: bool = False) -> str:
