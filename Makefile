@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help demo test journeys lab check format js kernels bench fuzz build pins weights browser clean
 
 help: ## say what each of these does
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-7s", $$1, $$2; $$1 = $$2 = ""; print }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' Makefile | awk '{ printf "  %s %-8s", $$1, $$2; $$1 = $$2 = ""; print }'
 
 demo: $(NBCHAT) weights ## answer the quickstart notebook's questions, here in the terminal, with the model inside the kernel
 	@$(RUN) scripts/demo.py

@@ -281,6 +281,33 @@ def test_branches(front: Front, chat: nbchat.Session, server: ScriptedServer):
     assert third["messages"][0]["branches"]["at"] == 1
     assert front.ask("go", node="nowhere") == ["There is no such message in this conversation."]
     assert front.ask("edit", node="nowhere", text="x") == ["There is no such message in this conversation."]
+    assert front.ask("edit", node=front.path(2)["messages"][1]["id"], text="x") == ["Only a question can be edited."]
+
+
+def test_double_braces_as_text(front: Front, server: ScriptedServer):
+    """What is no value of the notebook's is refused with the way to send it all the same, which does that."""
+    server.always_answer("ok")
+    for name, more in (("nope", {}), ("other", {"node": None})):
+        if more:
+            more["node"] = front.path(2)["messages"][0]["id"]
+        do, question = ("edit" if more else "ask"), f"Why does {{{{ {name} }}}} not render?"
+        (refused,) = front.ask(do, text=question, **more)
+        assert refused == (
+            f"{{{{{name}}}}} can't be put in: NameError: name '{name}' is not defined. "
+            "Nothing was sent; “Send as typed” leaves double braces as they are."
+        )
+        front.ask(do, text=question, raw=True, **more)
+        front.wait(lambda m, question=question: m["type"] == "path" and m["messages"][0].get("text") == question)
+        assert server.requests[-1].json["messages"] == [{"role": "user", "content": question}]
+
+
+def test_the_models_to_choose_from(front: Front, server: ScriptedServer):
+    """The chooser has the models of the endpoint, and those of named endpoints as they are asked."""
+    settings().endpoints = {"mine": {"base_url": f"{server.url}/mine"}}
+    models = {"object": "list", "data": [{"id": "a", "object": "model", "created": 0, "owned_by": "x"}]}
+    for _ in range(2):
+        server.reply(json.dumps(models).encode(), headers={"Content-Type": "application/json"})
+    assert front.ask("models") == ["local", "a", "mine/a"]
 
 
 def test_a_turn_is_taken_out_of_the_middle(front: Front, chat: nbchat.Session, server: ScriptedServer):
@@ -694,25 +721,31 @@ def test_what_sets_formulas_in_type_is_sent_to_those_who_ask(front: Front):
     assert len(front.panel.get_state()["_esm"]) < 260_000
 
 
+def rows_of(chat: nbchat.Session) -> dict[str, Any]:
+    """The rows of nbchat.controls, by the field that each is for."""
+    return {name: row.children for name, row in zip(["system", *CONTROLS], nbchat.controls(chat).children, strict=True)}
+
+
 def test_stock_widgets_are_bound_both_ways(chat: nbchat.Session):
     """nbchat.controls gives ipywidgets that move the session and are moved by it, with an off state."""
-    box = nbchat.controls(chat)
-    rows = {name: row.children for name, row in zip(["system", *CONTROLS], box.children, strict=True)}
+    rows = rows_of(chat)
+    composed = {name for name in rows if type(rows[name][0]).__name__ == "HBox"}
     label, tags = rows["stop"][0].children
-    named = {name: rows[name][0].description for name in rows if name != "stop"} | {"stop": label.value}
-    assert all(shown == name for name, shown in named.items())
-    slider, sent, problem = rows["temperature"]
+    named = {name: (rows[name][0].children[0] if name in composed else rows[name][0]) for name in rows}
+    shown = {name: widget.value if widget is label else widget.description for name, widget in named.items()}
+    assert shown == {name: name for name in rows}
+    (slider, number), sent, problem = rows["temperature"][0].children, *rows["temperature"][1:]
     assert (type(slider).__name__, slider.min, slider.max, sent.value) == ("FloatSlider", 0, 2, False)
     slider.value = 0.4
-    assert chat.parameters.temperature == 0.4
+    assert (chat.parameters.temperature, number.value) == (0.4, 0.4)
     assert sent.value
     sent.value = False
     assert chat.parameters.temperature is None
-    chat.parameters.max_tokens = 9000
-    assert rows["max_tokens"][0].value == 9000
     tags.value = ["a", "b", "c", "d", "e"]
     assert "1 to 4" in rows["stop"][2].value
     assert chat.parameters.stop is None
+    tags.value = ["a"]
+    assert (chat.parameters.stop, rows["stop"][1].value, rows["stop"][2].value) == (["a"], True, "")
     rows["system"][0].value = "Be brief."
     assert chat.system == "Be brief."
     chat.system = None
@@ -720,6 +753,46 @@ def test_stock_widgets_are_bound_both_ways(chat: nbchat.Session):
     rows["model"][0].value = "other"
     assert chat.model == "other"
     assert problem.value == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reached"), [("max_tokens", 9000, 4096), ("seed", 20240607123, 100), ("n", 20, 8)]
+)
+def test_a_number_beyond_the_slider(chat: nbchat.Session, name: str, value: int, reached: int):
+    """What is typed, or set, is what is sent; a slider that can't go so far stands at its end, and goes no further."""
+    (slider, number), sent, problem = (row := rows_of(chat)[name])[0].children, *row[1:]
+    number.value = value
+    assert (getattr(chat.parameters, name), slider.value, slider.max) == (value, reached, reached)
+    setattr(chat.parameters, name, value + 1)
+    assert (number.value, slider.value, sent.value, problem.value) == (value + 1, reached, True, "")
+    slider.value = 2
+    assert (getattr(chat.parameters, name), number.value) == (2, 2)
+
+
+def test_a_number_out_of_bounds_is_refused(chat: nbchat.Session):
+    """A box says what its field takes, and the session's value stays."""
+    (_, number), _, problem = (row := rows_of(chat)["temperature"])[0].children, *row[1:]
+    number.value = 3
+    assert "between 0 and 2" in problem.value
+    assert chat.parameters.temperature is None
+    number.value = 1.5
+    assert (chat.parameters.temperature, problem.value) == (1.5, "")
+
+
+def test_a_choice_that_is_a_dict(chat: nbchat.Session):
+    """A tool_choice is shown and read as JSON; what is empty is not sent, and says so."""
+    box, sent, problem = rows_of(chat)["tool_choice"]
+    chosen = {"type": "function", "function": {"name": "f"}}
+    chat.parameters.tool_choice = chosen
+    assert json.loads(box.value) == chosen
+    sent.value = False
+    assert chat.parameters.tool_choice is None
+    sent.value = True
+    assert chat.parameters.tool_choice == chosen
+    box.value = "  "
+    assert (chat.parameters.tool_choice, sent.value, problem.value) == (None, False, "")
+    sent.value = True
+    assert (chat.parameters.tool_choice, sent.value) == (None, False)
 
 
 def grow(chat: nbchat.Session, count: int, before: str = "") -> None:

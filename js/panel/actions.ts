@@ -7,7 +7,8 @@ import type { AskForTokens } from "./shading.ts";
 export interface Actions {
   /** With the files that were attached; false where it was refused. */
   ask(text: string, attached?: readonly Item[]): Promise<boolean>;
-  edit(node: string, text: string): void;
+  /** False where it was refused. */
+  edit(node: string, text: string): Promise<boolean>;
   regenerate(node: string): void;
   retry(turn: string): void;
   dismiss(turn: string): void;

@@ -1,5 +1,6 @@
 /** One answer, while it streams and after: reasoning, text or choices side by side, how it ended, what it took. */
 
+import { inSeconds } from "../cell/call.ts";
 import { Reasoning } from "../cell/reasoning.ts";
 import { renderSettled } from "../markdown/render.ts";
 import { MarkdownStream } from "../markdown/stream.ts";
@@ -215,7 +216,11 @@ export class AnswerView {
   #goOn(id: string): HTMLElement {
     if (!id) return h("p", { class: "nbp-note nbp-go-on" }, "The conversation goes on from here");
     const onclick = () => this.#actions.go(id);
-    return h("button", { type: "button", class: "nbp-text-button nbp-go-on", onclick }, "Continue from this");
+    return h(
+      "button",
+      { type: "button", class: "nbp-text-button nbp-go-on", onclick },
+      "Continue from this one",
+    );
   }
 
   /** Makes as many choices as there are; null for those that can't be gone on from yet. */
@@ -297,9 +302,9 @@ export class AnswerView {
   }
 }
 
-export function meterText(meter: Meter = {}, model?: string): string {
+function meterText(meter: Meter = {}, model?: string): string {
   const parts = [model];
-  if (meter.first !== undefined) parts.push(`first token ${seconds(meter.first)}`);
+  if (meter.first !== undefined) parts.push(`first token ${inSeconds(meter.first)}`);
   if (meter.tokens !== undefined) parts.push(`${meter.tokens} tokens`);
   if (meter.rate !== undefined) parts.push(`${Math.round(meter.rate)} tokens/s`);
   if (meter.cost) parts.push(money(meter.cost));
@@ -308,10 +313,6 @@ export function meterText(meter: Meter = {}, model?: string): string {
 
 export function money(dollars: number): string {
   return `$${dollars < 0.01 ? dollars.toPrecision(2) : dollars.toFixed(2)}`;
-}
-
-function seconds(time: number): string {
-  return time < 0.0995 ? `${Math.round(time * 1000)} ms` : `${time.toFixed(1)} s`;
 }
 
 function errorCard(text: string, buttons: [string, () => void][]): HTMLElement {
@@ -325,6 +326,7 @@ function errorCard(text: string, buttons: [string, () => void][]): HTMLElement {
   );
 }
 
+/** A sentence's first letter is large, but not that of a file's name. */
 function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return text.replace(/^[a-z]+(?=[\s,;:]|$)/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
 }

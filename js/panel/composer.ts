@@ -4,7 +4,8 @@ import type { Attachments, Item } from "./attachments.ts";
 import { h, icon } from "./element.ts";
 
 export interface Composing {
-  send(text: string, attached: readonly Item[]): Promise<boolean>;
+  /** With `raw` double braces are text. False where it was refused. */
+  send(text: string, attached: readonly Item[], raw: boolean): Promise<boolean>;
   say(text: string): void;
   stop(): void;
   /** The last question, for the arrow up. */
@@ -66,7 +67,7 @@ export class Composer {
         class: "nbp-composer",
         onsubmit: (event: Event) => {
           event.preventDefault();
-          void this.#submit();
+          void this.submit();
         },
       },
       this.#names,
@@ -105,7 +106,8 @@ export class Composer {
     this.#showSize();
   }
 
-  async #submit(): Promise<void> {
+  /** Sends what is typed; with `raw` double braces are text. */
+  async submit(raw = false): Promise<void> {
     const { text } = this;
     const unready = this.#unready();
     if (unready) this.#doing.say(unready);
@@ -114,7 +116,7 @@ export class Composer {
     this.#area.value = "";
     const attached = this.#attachments.take();
     this.#showSize();
-    if (await this.#doing.send(text, attached)) return;
+    if (await this.#doing.send(text, attached, raw)) return;
     // What was refused comes back, unless something else has been typed meanwhile.
     this.#attachments.putBack(attached);
     if (!this.text) this.text = text;
@@ -143,7 +145,7 @@ export class Composer {
       if (open) this.#closeNames();
       else this.#doing.stop();
     } else if (event.key === "Enter" && (plain || event.ctrlKey || event.metaKey)) {
-      void this.#submit();
+      void this.submit();
     } else if (event.key === "ArrowUp" && !this.text) {
       const last = this.#doing.recall();
       if (last === undefined) return;

@@ -30,7 +30,8 @@ export interface Settings {
   accepts: Accepts;
 }
 
-const ACCEPTS: Accepts = { file: 20_000_000, picture: 200_000_000, piece: 2_000_000 };
+/** Where the kernel has not said it: what is too large it refuses itself. */
+const ACCEPTS: Accepts = { file: Infinity, picture: Infinity, piece: 2_000_000 };
 
 export class Connection {
   readonly transcript: Transcript;

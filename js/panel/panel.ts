@@ -50,7 +50,7 @@ export class PanelView {
     const chips = new ChipsView(this.#attachments, () => this.#composer.focus(), signal);
     this.#composer = new Composer(
       {
-        send: actions.ask,
+        send: (text, attached, raw) => this.#ask(text, attached, raw),
         say: actions.say,
         stop: () => actions.stop(),
         recall: () => connection.transcript.lastQuestion(),
@@ -184,7 +184,7 @@ export class PanelView {
     const attempt = (name: keyof Requests, fields: object) => void this.#try(name, fields as never);
     return {
       ask: (text, attached = []) => this.#ask(text, attached),
-      edit: (node, text) => attempt("edit", { node, text }),
+      edit: (node, text) => this.#edit(node, text),
       regenerate: (node) => attempt("regenerate", { node }),
       retry: (turn) => attempt("retry", { turn }),
       dismiss: (turn) => attempt("dismiss", { turn }),
@@ -199,10 +199,13 @@ export class PanelView {
     };
   }
 
-  async #ask(text: string, attached: readonly Item[]): Promise<boolean> {
+  async #ask(text: string, attached: readonly Item[], raw = false): Promise<boolean> {
     const before = [...this.#asked.keys()];
-    const answer = await this.#try("ask", { text, files: attached.map(({ id }) => id) });
-    if (answer === null) return false;
+    const answer = await this.#try("ask", { text, files: attached.map(({ id }) => id), raw });
+    if (answer === null) {
+      if (!raw) this.#offerRaw(text, () => void this.#composer.submit(true));
+      return false;
+    }
     if (answer.notice) this.#say(answer.notice);
     // Only what waits can be taken back: the rest, and with it whole files, is forgotten.
     const waiting = new Set(this.#waiting());
@@ -210,6 +213,19 @@ export class PanelView {
     this.#asked.set(answer.turn, { text, files: attached.map(({ file }) => file) });
     this.#messages.toEnd();
     return true;
+  }
+
+  async #edit(node: string, text: string, raw = false): Promise<boolean> {
+    const done = (await this.#try("edit", { node, text, raw })) !== null;
+    if (!done && !raw) this.#offerRaw(text, () => void this.#edit(node, text, true));
+    return done;
+  }
+
+  /** Where a value could not be put in, the braces may have been meant as text. */
+  #offerRaw(text: string, send: () => void): void {
+    if (!text.includes("{{")) return;
+    const button = h("button", { type: "button", class: "nbp-text-button", onclick: send }, "Send as typed");
+    this.#said.lastElementChild?.before(" ", button);
   }
 
   /** The turns that were asked and have not begun. */

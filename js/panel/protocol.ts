@@ -162,8 +162,8 @@ export interface About {
 
 /** The requests, and what they are answered with. */
 export interface Requests {
-  ask: [{ text: string; files?: string[] }, { turn: string; notice: string | null }];
-  edit: [{ node: string; text: string }, { turn: string; notice: string | null }];
+  ask: [{ text: string; files?: string[]; raw?: boolean }, { turn: string; notice: string | null }];
+  edit: [{ node: string; text: string; raw?: boolean }, { turn: string; notice: string | null }];
   regenerate: [{ node: string }, { turn: string; notice: string | null }];
   retry: [{ turn: string }, { turn: string; notice: string | null }];
   dismiss: [{ turn: string }, null];

@@ -63,9 +63,9 @@ export class QuestionView {
       form.replaceWith(this.#text);
       this.#foot.hidden = false;
     };
-    const send = () => {
-      close();
-      if (area.value.trim() || !this.#media.hidden) this.#actions.edit(node, area.value);
+    const send = async () => {
+      const empty = !area.value.trim() && this.#media.hidden;
+      if (empty || (await this.#actions.edit(node, area.value))) close();
     };
     const form = h(
       "div",
@@ -73,7 +73,7 @@ export class QuestionView {
         class: "nbp-edit",
         onkeydown: (event: KeyboardEvent) => {
           if (event.key === "Escape") close();
-          else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send();
+          else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) void send();
           else return;
           event.preventDefault();
           event.stopPropagation();
@@ -81,7 +81,11 @@ export class QuestionView {
       },
       area,
       h("button", { type: "button", class: "nbp-text-button", onclick: close }, "Cancel"),
-      h("button", { type: "button", class: "nbp-text-button nbp-primary", onclick: send }, "Ask again"),
+      h(
+        "button",
+        { type: "button", class: "nbp-text-button nbp-primary", onclick: () => void send() },
+        "Ask again",
+      ),
     );
     this.#text.replaceWith(form);
     this.#foot.hidden = true;

@@ -263,12 +263,29 @@ describe("the composer", () => {
     expect(outside).not.toHaveBeenCalled();
   });
 
-  test("what was refused comes back with the reason", async () => {
-    const { find, answer } = start();
+  test("what was refused comes back with the reason, and can be sent as it is typed", async () => {
+    const { find, asked, answer } = start();
     type(find<HTMLTextAreaElement>(box), "{{x}}", "Enter");
     await answer("ask", { refused: "{{x}} can't be put in." });
     expect(find<HTMLTextAreaElement>(box).value).toBe("{{x}}");
-    expect(find(".nbp-said").textContent).toBe("{{x}} can't be put in.");
+    expect(find(".nbp-said").textContent).toBe("{{x}} can't be put in. Send as typed");
+    find(".nbp-said .nbp-text-button").click();
+    expect(asked("ask")).toMatchObject([{ raw: false }, { text: "{{x}}", raw: true }]);
+    await answer("ask", { result: { turn: "u", notice: null } });
+    expect([find<HTMLTextAreaElement>(box).value, find(".nbp-said").textContent]).toEqual(["", ""]);
+  });
+
+  test("an edited question that was refused stays as it was edited, and can be sent as it is typed", async () => {
+    const { el, find, button, asked, answer } = start({ total: 1, messages: [QUESTION] });
+    button("Edit and ask again").click();
+    type(find<HTMLTextAreaElement>(".nbp-edit textarea"), "{{x}}", "Enter");
+    await answer("edit", { refused: "{{x}} can't be put in." });
+    expect(find<HTMLTextAreaElement>(".nbp-edit textarea").value).toBe("{{x}}");
+    find(".nbp-said .nbp-text-button").click();
+    expect(asked("edit")).toMatchObject([{ raw: false }, { text: "{{x}}", raw: true }]);
+    type(find<HTMLTextAreaElement>(".nbp-edit textarea"), "y", "Enter");
+    await answer("edit", { result: { turn: "u", notice: null } });
+    expect(el.querySelector(".nbp-edit")).toBeNull();
   });
 
   test("up recalls the last question, Escape stops", () => {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets  # type: ignore[import-untyped]
 from traitlets import TraitError
 
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.session.events import Event, ParameterChanged, SystemChanged
+from nbchat.session.parameters import fields
 from nbchat.session.registry import get_session
 from nbchat.session.session import Session
 
@@ -60,12 +62,11 @@ class _Row:
         self._name: str = field["name"]
         self._showing = False
         self._problem = ipywidgets.Label()
-        self._widget, self._read, self._write = _widget(field)
-        self._widget.tooltip = field["help"]
+        self._control = control = _control(field)
         self._sent = ipywidgets.Checkbox(description="sent", indent=False, layout={"width": "70px"})
-        self.box = ipywidgets.HBox([_named(self._name, self._widget), self._sent, self._problem])
+        self.box = ipywidgets.HBox([control.widget, self._sent, self._problem])
         self.show(getattr(session.parameters, self._name))
-        self._widget.observe(lambda _: self._moved(), "value")
+        control.source.observe(lambda _: self._moved(), "value")
         self._sent.observe(lambda _: self._switched(), "value")
 
     def show(self, value: Any) -> None:
@@ -74,58 +75,109 @@ class _Row:
         try:
             self._sent.value = value is not None
             if value is not None:
-                self._write(value)
+                self._control.write(value)
             self._problem.value = ""
         finally:
             self._showing = False
 
     def _moved(self) -> None:
         if not self._showing:
-            self._set(self._read())
+            self._set(self._control.read)
 
     def _switched(self) -> None:
         if not self._showing:
-            self._set(self._read() if self._sent.value else None)
+            self._set(self._control.read if self._sent.value else lambda: None)
 
-    def _set(self, value: Any) -> None:
+    def _set(self, read: Callable[[], Any]) -> None:
+        parameters = self._session.parameters
         try:
-            setattr(self._session.parameters, self._name, value)
+            setattr(parameters, self._name, read())
         except TraitError as problem:
             self._problem.value = str(problem)
+        else:
+            self.show(getattr(parameters, self._name))
 
 
-def _named(name: str, widget: Any) -> Any:
-    """Return a widget with a name before it; stock tags do not draw the description that they have."""
-    if not isinstance(widget, ipywidgets.TagsInput):
-        widget.description, widget.style, widget.layout = name, _STYLE, _LAYOUT
-        return widget
-    label = ipywidgets.Label(name, layout={"width": _NAME_WIDTH, "justify_content": "flex-end"})
-    widget.layout = {"flex": "1"}
-    return ipywidgets.HBox([label, widget], layout=_LAYOUT)
+class _Control(NamedTuple):
+    """A field's widget.
+
+    Attributes:
+        widget: What is shown.
+        source: The part of it that holds the value.
+        read: Returns the value; ``None`` where it is empty.
+        write: Shows a value.
+    """
+
+    widget: Any
+    source: Any
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
 
 
-def _widget(field: dict[str, Any]) -> tuple[Any, Callable[[], Any], Callable[[Any], None]]:
-    """Return the stock widget of a field, and how its value is read and written."""
+def _control(field: dict[str, Any]) -> _Control:
+    return {"slider": _slider, "tags": _tags}.get(field["control"], _text)(field)
+
+
+def _slider(field: dict[str, Any]) -> _Control:
+    """A slider for what a hand aims at, and a box for all that the field takes."""
+    whole = isinstance(field["step"], int)
     low, high = field["reach"]
-    options = {"step": field["step"], "continuous_update": False}
-    if field["control"] == "slider" and isinstance(field["step"], int):
-        whole = ipywidgets.IntSlider(value=field["start"], min=low, max=high, **options)
-        return whole, lambda: whole.value, lambda value: _reach(whole, value)
-    if field["control"] == "slider":
-        part = ipywidgets.FloatSlider(value=field["start"], min=low, max=high, readout_format=".2f", **options)
-        return part, lambda: part.value, lambda value: _reach(part, value)
-    if field["control"] == "tags":
-        tags = ipywidgets.TagsInput(value=[], allow_duplicates=False)
-        return (
-            tags,
-            lambda: list(tags.value) or None,
-            lambda value: setattr(tags, "value", [value] if isinstance(value, str) else value),
-        )
-    box = ipywidgets.Combobox(value="", options=field["choices"], ensure_option=False, continuous_update=False)
-    return box, lambda: box.value or None, lambda value: setattr(box, "value", str(value))
+    slider = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(
+        description=field["name"],
+        value=field["start"],
+        min=low,
+        max=high,
+        step=field["step"],
+        readout=False,
+        continuous_update=False,
+        tooltip=field["help"],
+        style=_STYLE,
+        layout={"flex": "1"},
+    )
+    box = (ipywidgets.IntText if whole else ipywidgets.FloatText)(
+        value=field["start"], tooltip=field["help"], layout={"width": "110px"}
+    )
+
+    def reached() -> Any:
+        return min(max(box.value, low), high)
+
+    def aimed() -> None:
+        if slider.value != reached():  # else the slider was moved by the box, which may be beyond its ends
+            box.value = slider.value
+
+    slider.observe(lambda _: aimed(), "value")
+    box.observe(lambda _: setattr(slider, "value", reached()), "value")
+    widget = ipywidgets.HBox([slider, box], layout=_LAYOUT)
+    return _Control(widget, box, lambda: box.value, lambda value: setattr(box, "value", value))
 
 
-def _reach(slider: Any, value: float) -> None:
-    """Set a slider to a value that may lie beyond its ends: the field's own bounds are wider than what a hand aims at."""
-    slider.min, slider.max = min(slider.min, value), max(slider.max, value)
-    slider.value = value
+def _tags(field: dict[str, Any]) -> _Control:
+    tags = ipywidgets.TagsInput(value=[], allow_duplicates=False, tooltip=field["help"], layout={"flex": "1"})
+    # Stock tags do not draw the description that they have.
+    label = ipywidgets.Label(field["name"], layout={"width": _NAME_WIDTH, "justify_content": "flex-end"})
+    return _Control(
+        ipywidgets.HBox([label, tags], layout=_LAYOUT),
+        tags,
+        lambda: list(tags.value) or None,
+        lambda value: setattr(tags, "value", [value] if isinstance(value, str) else value),
+    )
+
+
+def _text(field: dict[str, Any]) -> _Control:
+    box = ipywidgets.Combobox(
+        description=field["name"],
+        value="",
+        options=field["choices"],
+        ensure_option=False,
+        continuous_update=False,
+        tooltip=field["help"],
+        style=_STYLE,
+        layout=_LAYOUT,
+    )
+    parse = fields()[field["name"]].parse
+    return _Control(
+        box,
+        box,
+        lambda: parse(box.value) if box.value.strip() else None,
+        lambda value: setattr(box, "value", value if isinstance(value, str) else json.dumps(value)),
+    )

@@ -11,7 +11,7 @@ from nbchat.errors import ConfigurationError
 from nbchat.jupyter import requests as ask
 from nbchat.jupyter.preview import preview
 from nbchat.jupyter.shading import page_of
-from nbchat.jupyter.template import expand
+from nbchat.jupyter.template import Question, expand
 from nbchat.jupyter.uploads import Uploads
 from nbchat.session.conversation import Node
 from nbchat.session.logprobs import Logprobs
@@ -47,16 +47,18 @@ class Desk:
         """
         session = self._session
         match request:
-            case ask.Ask(text=text, files=files):
-                asked, found = expand(text, self._names), self._uploads.attachment(files)
+            case ask.Ask(text=text, files=files, raw=raw):
+                asked, found = self._expanded(text, raw=raw), self._uploads.attachment(files)
                 remarks = (*asked.notes, *found.notes)
                 started = self._ask(question_of(asked.content, found.parts), remarks=remarks)
                 self._uploads.drop(files)
                 return started
-            case ask.Edit(node=node, text=text):
+            case ask.Edit(node=node, text=text, raw=raw):
                 before = session.conversation.node(node)
+                if before.role != "user":
+                    raise ConfigurationError("Only a question can be edited.")
                 # What was sent with it stays; what was put into its text is text by now.
-                asked = expand(text, self._names, own_text(before.message.get("content")))
+                asked = self._expanded(text, own_text(before.message.get("content")), raw=raw)
                 kept = beside(before.message.get("content"))
                 return self._ask(question_of(asked.content, kept), parent=before.parent, remarks=asked.notes)
             case ask.Regenerate(node=node):
@@ -89,6 +91,13 @@ class Desk:
             case ask.Complete(text=text):
                 return sorted(name for name in self._names if name.startswith(text) and not name.startswith("_"))[:50]
         return None
+
+    def _expanded(self, text: str, already: str = "", *, raw: bool) -> Question:
+        return (
+            Question(text)
+            if raw
+            else expand(text, self._names, already, otherwise="“Send as typed” leaves double braces as they are")
+        )
 
     def ask_again(self, asked: Asked) -> dict[str, Any]:
         """Ask once more what failed, in its place."""

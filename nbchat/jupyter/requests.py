@@ -48,10 +48,11 @@ class _Request(msgspec.Struct, tag_field="do", tag=str.lower):
 
 
 class Ask(_Request):
-    """Ask a question at the end of the conversation, with files that were uploaded."""
+    """Ask a question at the end of the conversation, with files that were uploaded; double braces are text if it is ``raw``."""
 
     text: str
     files: list[str] = []
+    raw: bool = False
 
 
 class Edit(_Request):
@@ -59,6 +60,7 @@ class Edit(_Request):
 
     node: str
     text: str
+    raw: bool = False
 
 
 class Upload(_Request):

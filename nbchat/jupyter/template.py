@@ -40,7 +40,13 @@ class Question(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def expand(source: str, namespace: Mapping[str, Any], already: str = "") -> Question:
+def expand(
+    source: str,
+    namespace: Mapping[str, Any],
+    already: str = "",
+    *,
+    otherwise: str = "--raw sends double braces as typed",
+) -> Question:
     """Return a question with its expressions replaced by their values.
 
     Args:
@@ -48,6 +54,7 @@ def expand(source: str, namespace: Mapping[str, Any], already: str = "") -> Ques
         namespace: The notebook's variables.
         already: What was put in before, where a question is edited: double braces that stand there are text, since a value
             is never read again.
+        otherwise: How double braces are sent as text, for the error.
 
     Raises:
         ConfigurationError: An expression fails; the sentence names it.
@@ -65,7 +72,7 @@ def expand(source: str, namespace: Mapping[str, Any], already: str = "") -> Ques
             pieces.append(_text(source[at:end]))
         else:
             expression, end = found
-            pieces += [_text(source[at:start]), _value(expression, namespace)]
+            pieces += [_text(source[at:start]), _value(expression, namespace, otherwise)]
         at = end
     whole = Attachment.joined([*pieces, _text(source[at:])])
     return Question(_content(whole.parts), whole.notes)
@@ -106,7 +113,7 @@ def _is_python(text: str) -> bool:
     return not (isinstance(tree, ast.Tuple) and not tree.elts and tree.col_offset == 0)
 
 
-def _value(expression: str, namespace: Mapping[str, Any]) -> Attachment:
+def _value(expression: str, namespace: Mapping[str, Any], otherwise: str) -> Attachment:
     hint = None
     try:
         # Showing the value runs the user's code too.
@@ -117,7 +124,7 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> Attachment:
         reason = _in_words(problem)
     raise ConfigurationError(
         f"{{{{{expression}}}}} can't be put in: {reason}.",
-        hint=hint or "Nothing was sent; --raw sends double braces as typed.",
+        hint=hint or f"Nothing was sent; {otherwise}.",
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from nbchat.client import portal
@@ -54,11 +56,15 @@ class Line:
         client = self.client
         if client is not self._asked and not client.endpoint.embedded:
             self._asked = client
-            portal.start(self.learn_models())
+            portal.start(self._learn())
         return [*self._models, *client.catalogue.known(typed)]
 
     async def learn_models(self) -> list[str]:
-        """Ask the server, on the I/O thread, which models it offers; none where it has no such list."""
+        """Ask the server and the named endpoints, on the I/O thread, which models they offer; none of one that has no list."""
+        mine, others = await asyncio.gather(self._learn(), self.client.catalogue.everything())
+        return [*mine, *chain(*(models for models in others.values() if isinstance(models, list)))]
+
+    async def _learn(self) -> list[str]:
         try:
             offered = (await self.client.http.models()).data
             self._models = [model.id for model in offered]

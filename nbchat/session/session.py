@@ -563,7 +563,7 @@ class Session:
         return self._line.known_models(typed)
 
     async def learn_models(self) -> list[str]:
-        """Ask the endpoint, on the I/O thread, which models it offers; none where it has no such list."""
+        """Ask the endpoint and the named ones, on the I/O thread, which models they offer; none of one that has no list."""
         return await self._line.learn_models()
 
     # ---- watching --------------------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ class Toolbox:
         return f"{run.name} was not called: the user did not allow it{f' ({reason})' if reason else ''}."
 
     async def _somebody_is_there(self) -> bool:
-        """Whether there is a person to be asked, or one comes within a moment: asking comes before waiting for the answer."""
+        """Whether there is a person to be asked, or one comes within a moment: whoever asks begins to wait a little later."""
         end = time.monotonic() + _MOMENT
         while not self._attended():
             if time.monotonic() >= end:

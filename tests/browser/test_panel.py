@@ -296,8 +296,8 @@ def test_messages_can_be_changed(opened: Any, server: ScriptedServer, page: Page
     choices = panel.locator(".nbp-answer").last.locator(".nbp-choice")
     expect(choices).to_have_count(2)
     expect(choices.last).to_contain_text("right")
-    press(panel, "Continue from this")
-    expect(choices.first.get_by_role("button", name="Continue from this")).to_be_visible()
+    press(panel, "Continue from this one")
+    expect(choices.first.get_by_role("button", name="Continue from this one")).to_be_visible()
     assert value(notebook, 2) == "['second, edited', 'two again', 'both', 'right']"
 
 

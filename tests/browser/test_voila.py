@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from labs import PATIENCE, voila
 from panels import ask, panel_of, press, ready
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk
 
 CELLS = ["import nbchat\nchat = nbchat.get_session()", "nbchat.controls(chat)", "chat.panel()"]
@@ -29,12 +29,16 @@ def test_a_dashboard(page: Page, server: ScriptedServer, tmp_path: Path):
         expect(panel).to_be_visible()
         press(panel, "Controls")
 
-        stock = page.locator(".widget-slider", has_text="temperature").locator(".widget-readout")
+        def stock_number(field: str) -> Locator:
+            slider = page.locator(".widget-slider", has_text=field)
+            return page.locator(".widget-hbox", has=slider).locator("input[type=number]").first
+
+        stock = stock_number("temperature")
         stock.fill("0.3")
         stock.press("Enter")
         expect(panel.locator("[data-field=temperature] input[type=number]")).to_have_value("0.3")
         panel.get_by_label("top_p, slider").fill("0.5")
-        expect(page.locator(".widget-slider", has_text="top_p").locator(".widget-readout")).to_have_text("0.50")
+        expect(stock_number("top_p")).to_have_value("0.5")
 
         server.stream(chunk("It is **answered**"), chunk("."), chunk(finish="stop"))
         ask(panel, "Is it?")
