@@ -113,7 +113,12 @@ const slider: MakeInput = (field, set) => {
     box.value = range.value;
     set(Number(range.value));
   });
+  let shown = "";
   box.addEventListener("change", () => {
+    if (box.validity.badInput) {
+      box.value = shown;
+      return;
+    }
     if (box.value === "") {
       set(null);
       return;
@@ -126,7 +131,7 @@ const slider: MakeInput = (field, set) => {
     target: box,
     show(value) {
       range.value = value === null ? start : String(value);
-      const shown = value === null ? "" : String(value);
+      shown = value === null ? "" : String(value);
       if (box.value !== shown) box.value = shown;
       range.style.setProperty(
         "--nbp-part",
@@ -158,7 +163,8 @@ const text: MakeInput = (field, set) => {
 
 const choice: MakeInput = (field, set) => {
   const select = h("select");
-  select.addEventListener("change", () => set(select.value || null));
+  const chosen = () => (field.control === "switch" ? select.value === "true" : select.value);
+  select.addEventListener("change", () => set(select.value ? chosen() : null));
   return {
     element: select,
     target: select,

@@ -23,6 +23,7 @@ const STOP: Field = {
   reach: [null, null],
   step: null,
 };
+const LOGPROBS: Field = { ...STOP, name: "logprobs", control: "switch", choices: ["true", "false"] };
 const ABOUT = { endpoint: "here", model: "m", models: ["local"], prompt: 0, completion: 0, cost: null };
 const ANSWER: Message = {
   id: "a",
@@ -52,7 +53,7 @@ function start(traits: Record<string, unknown> = {}) {
     own_id: "w",
     name: "here",
     starters: ["One?", "Two?"],
-    fields: [FIELD, STOP],
+    fields: [FIELD, STOP, LOGPROBS],
     parameters: {},
     system: "",
     about: ABOUT,
@@ -405,6 +406,25 @@ describe("controls", () => {
     expect(find(".nbp-problem").textContent).toContain("between 0 and 2");
     model.set("parameters", { temperature: 0.6 });
     expect(number.value).toBe("0.6");
+  });
+
+  test("a switch says yes, no, or is not sent", () => {
+    const { find, asked } = start({ parameters: { logprobs: false } });
+    const select = find<HTMLSelectElement>("[data-field=logprobs] select");
+    expect(select.value).toBe("false");
+    for (const value of ["true", "", "false"]) {
+      select.value = value;
+      select.dispatchEvent(new Event("change"));
+    }
+    expect(asked("set")[0]).toMatchObject({ name: "logprobs", value: true });
+  });
+
+  test("what is no number changes nothing", () => {
+    const { find, asked } = start({ parameters: { temperature: 0.5 } });
+    const number = find<HTMLInputElement>("input[type=number]");
+    Object.defineProperty(number, "validity", { value: { badInput: true } });
+    number.dispatchEvent(new Event("change"));
+    expect([number.value, asked("set")]).toEqual(["0.5", []]);
   });
 
   test("every control has a label, its help, and an off state", () => {

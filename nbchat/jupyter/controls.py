@@ -115,7 +115,7 @@ class _Control(NamedTuple):
 
 
 def _control(field: dict[str, Any]) -> _Control:
-    return {"slider": _slider, "tags": _tags}.get(field["control"], _text)(field)
+    return {"slider": _slider, "number": _slider, "tags": _tags}.get(field["control"], _text)(field)
 
 
 def _slider(field: dict[str, Any]) -> _Control:

@@ -20,8 +20,12 @@ CONTROLS = (
     "frequency_penalty",
     "presence_penalty",
     "tool_choice",
+    "parallel_tool_calls",
     "reasoning_effort",
     "verbosity",
+    "logprobs",
+    "top_logprobs",
+    "service_tier",
 )
 # Where a control stands when it is switched on: the value that the API reference gives as the default, where it has one.
 _START = {
@@ -32,6 +36,7 @@ _START = {
     "seed": 0,
     "frequency_penalty": 0,
     "presence_penalty": 0,
+    "top_logprobs": 3,
 }
 # How far a slider goes where the field itself has no end, or one that a slider can't be aimed with.
 _REACH = {"max_tokens": (1, 4096), "n": (1, 8), "seed": (0, 100)}

@@ -167,7 +167,7 @@ def _switch(help: str) -> Field:  # noqa: A002
             raise ValueError(text)
         return words[text.lower()]
 
-    return Field(check, parse, help=help, control="switch")
+    return Field(check, parse, help=help, control="switch", choices=("true", "false"))
 
 
 def _object(help: str, *choices: str, or_text: bool = False) -> Field:  # noqa: A002
