@@ -43,7 +43,7 @@ TOOLS = [
         "import nbchat, pandas as pd\n"
         "from matplotlib.figure import Figure\n\n"
         'sales = pd.DataFrame({"month": ["Jan", "Feb", "Mar"], "sold": [310, 284, 402], "returned": [12, 9, 21]})\n'
-        'chat = nbchat.Session("local", temperature=0, max_tokens=60)\n\n'
+        'chat = nbchat.Session("local", temperature=0, max_tokens=100)\n\n'
         "@chat.tool\n"
         "def show_sales() -> pd.DataFrame:\n"
         '    """Show the sales of each month."""\n'
@@ -105,7 +105,7 @@ def take_tools(page: Page, url: str, folder: pathlib.Path, theme: str, target: p
         notebook.run(cell)
         if cell == 1:
             page.locator(".nbp").evaluate(
-                "(panel) => { panel.style.height = '940px'; panel.style.maxHeight = 'none'; }"
+                "(panel) => { panel.style.height = '880px'; panel.style.maxHeight = 'none'; }"
             )
     page.get_by_role("button", name="Allow", exact=True).wait_for(timeout=120_000)
     page.locator(".nbp-given img").wait_for()

@@ -37,7 +37,9 @@ def test_a_small_model_that_may_choose_is_shown_that_it_may():
     earlier = [USER, {"role": "assistant", "content": "Hello."}]
     assert with_offer([*earlier, USER], MAY, small=True) == [first, *earlier, *example, last]
     called = [USER, *plain([{"role": "tool", "tool_call_id": "1", "content": "one"}], small=True)]
-    assert with_offer(called, MAY, small=True) == called
+    assert with_offer(called, MAY, small=True, answered=True) == called
+    alike = {"role": "user", "content": called[-1]["content"]}
+    assert with_offer([alike], MAY, small=True) == [first, *example, alike]
 
 
 def test_a_small_model_reads_results_without_marks():

@@ -1,4 +1,4 @@
-/** What passes between Python and the panel; mirrored by nbchat/jupyter/panel.py, requests.py and transcript.py. */
+/** What passes between Python and the panel; mirrored by panel.py, desk.py, requests.py, transcript.py, inflight.py, uploads.py and shading.py in nbchat/jupyter. */
 
 import type { Standing } from "../cell/call.ts";
 

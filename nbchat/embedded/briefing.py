@@ -20,7 +20,6 @@ _CALLING = frozenset(["tool_calls", "tool_call_id", "function_call"])
 _RESULT = "<tool_response>"
 # Before a small model's results. Of 20 questions with a result the default one repeated marks, or the call, in 7 answers and
 # had the result in 16; told so, and of the call in words, in none and in 18.
-_PLAINLY = "The result is:"
 # What shows a small model, right before a question, that it may choose. By itself the default one never called; after this
 # it called for 19 of 19 questions that wanted it (11 calls were right), and for 2 of 8 that did not. What came last weighs
 # most: with the call before the greeting it was 8 and none, and with a result and an answer behind the call none and none.
@@ -75,7 +74,7 @@ def _marked(result: str) -> str:
 def _result(result: str, question: str) -> str:
     """Tell a small model of a result, and what was asked: it would go on about anything else."""
     again = f"\n\nNow answer the question: {question}" if question else ""
-    return f"{_PLAINLY} {result}{again}"
+    return f"The result is: {result}{again}"
 
 
 def _calls(message: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
@@ -104,16 +103,20 @@ def _call(function: Mapping[str, Any]) -> str:
     return f"{MARK}{call_head(function['name'])}{function['arguments'] or '{}'}{TAIL}"
 
 
-def with_offer(messages: list[dict[str, Any]], offer: Offer, *, small: bool) -> list[dict[str, Any]]:
+def with_offer(
+    messages: list[dict[str, Any]], offer: Offer, *, small: bool, answered: bool = False
+) -> list[dict[str, Any]]:
     """Return messages whose first one, by the system, tells of the functions that may be called.
 
     Args:
         messages: The conversation.
         offer: What may be called.
         small: Whether the model is one that a long text confuses.
+        answered: Whether the last message was what a function gave: a small model is then told of none, or it would call
+            again in place of answering.
     """
     if small and not offer.needed and messages[-1]["role"] == "user":
-        if messages[-1]["content"].startswith(_PLAINLY):
+        if answered:
             return messages
         messages = [*messages[:-1], *_EXAMPLE, messages[-1]]
     text = (_tell_briefly if small else _tell)(offer)

@@ -119,12 +119,13 @@ def read_ask(asked: Mapping[str, Any], *, small: bool = False) -> Ask:
     if "audio" in (asked.get("modalities") or ()):
         raise Refusal(400, "The embedded model writes text only.", param="modalities", code="unsupported_parameter")
     body = {name: value for name, value in asked.items() if name in _PASSED}
-    messages = plain(_messages(asked.get("messages")), small=small)
+    said = _messages(asked.get("messages"))
+    messages = plain(said, small=small)
     limits = _SMALL if small else UNBOUNDED
     offer, json_term = read_offer(asked, small=small), _json_term(asked, limits)
     grammar = of_json(json_term) if json_term else None
     if offer:
-        messages = with_offer(messages, offer, small=small)
+        messages = with_offer(messages, offer, small=small, answered=said[-1]["role"] in ("tool", "function"))
         grammar = offer.grammar(limits, json_term)
     if grammar:
         if "grammar" in body:
