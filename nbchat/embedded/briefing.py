@@ -18,8 +18,6 @@ __all__ = ["plain", "with_offer"]
 
 _CALLING = frozenset(["tool_calls", "tool_call_id", "function_call"])
 _RESULT = "<tool_response>"
-# Before a small model's results. Of 20 questions with a result the default one repeated marks, or the call, in 7 answers and
-# had the result in 16; told so, and of the call in words, in none and in 18.
 # What shows a small model, right before a question, that it may choose. By itself the default one never called; after this
 # it called for 19 of 19 questions that wanted it (11 calls were right), and for 2 of 8 that did not. What came last weighs
 # most: with the call before the greeting it was 8 and none, and with a result and an answer behind the call none and none.
@@ -72,7 +70,11 @@ def _marked(result: str) -> str:
 
 
 def _result(result: str, question: str) -> str:
-    """Tell a small model of a result, and what was asked: it would go on about anything else."""
+    """Tell a small model of a result, and what was asked: it would go on about anything else.
+
+    Of 20 questions with a marked result the default one repeated marks, or the call, in 7 answers and had the result in 16;
+    told so, and of the call in words, in none and in 18.
+    """
     again = f"\n\nNow answer the question: {question}" if question else ""
     return f"The result is: {result}{again}"
 
