@@ -31,7 +31,8 @@ def collected(job: Job[Any], value: Any, budget: int) -> Collected:
     """Wait for what is still to come, in the thread of the call.
 
     A coroutine is awaited. What an iterator yields, an async one too, is taken until it is more than a model is told, so
-    that one without an end has one: texts are joined, anything else is a list. An open file stays what it is.
+    that one without an end has one: it becomes a list, or one text where a generator yields nothing but texts. An open file
+    stays what it is.
 
     Args:
         job: The call.
@@ -51,7 +52,9 @@ def collected(job: Job[Any], value: Any, budget: int) -> Collected:
     else:
         return Collected(value)
     items = taken.items
-    whole = "".join(items) if items and all(isinstance(item, str) for item in items) else items
+    # Pieces of one text come from what was written to give them, and the texts of any other iterator are several.
+    written = inspect.isgenerator(value) or inspect.isasyncgen(value)
+    whole = "".join(items) if written and items and all(isinstance(item, str) for item in items) else items
     return Collected(whole, len(items) if taken.full else None)
 
 
