@@ -15,7 +15,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from IPython.display import SVG, Audio, Image, Markdown
+from IPython.display import HTML, JSON, SVG, Audio, Image, Latex, Markdown
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from recordings import UNHURRIED
@@ -121,6 +122,22 @@ def test_what_is_told_of_a_file(folder: Path):
         ("nothing", "nothing is empty."),
         (b"", "The file is empty."),
         ("data:text/plain,hi", "A data: address is attached if its data is base64"),
+        ("data:image/png;base64,@@", "A data: address is attached if its data is base64, and this one's is not."),
+        (
+            Audio(url="https://a.b/c.wav"),
+            "The Audio only names an address; the API takes no sound by that.",
+        ),
+        (Audio(data=b"no sound"), "The Audio is text/plain; the API takes sounds as WAV or MP3."),
+        (Image(url="file:///etc/passwd"), "The Image only names a file that is shown."),
+        (Image(url="plot.png"), "Attach the file, by its path."),
+        (plt, "matplotlib.pyplot is a module. Attach the figure, plt.gcf()."),
+        (json, "json is a module. Take what is meant of it."),
+        (object(), "an object of type object says nothing of itself but where in memory it is."),
+        (
+            pd.DataFrame({"a": [1]}).groupby("a"),
+            "an object of type DataFrameGroupBy says nothing of itself but where in memory it is.",
+        ),
+        (lambda: 1, "an object of type function says nothing of itself"),
         (None, "There is nothing to attach: it is None."),
         (pl.LazyFrame({"a": [1]}), "A LazyFrame of polars is a query: attach what it finds, with .collect()."),
         (np.zeros(3), "An array of 3 is no picture"),
@@ -172,7 +189,14 @@ def test_objects_of_a_notebook():
     assert kinds(Image(data=picture("JPEG"), format="jpeg")) == ["image_url"]
     assert kinds(Audio(data=sound())) == ["input_audio"]
     assert attached(Markdown("*hi*")).text == "\n\n*hi*"
-    assert kinds(SVG(data="<svg></svg>")) == ["text"]
+    assert kinds(Image(data=picture("GIF"), format="gif")) == ["image_url"]
+    assert parts_of(Image(url="https://a.b/c.png")) == parts_of("https://a.b/c.png")
+    assert parts_of(Image(url=data_url("image/png", png))) == parts_of(png)
+    assert attached(SVG(data="<svg></svg>")).text == "\n\n<svg/>"
+    assert attached(HTML("<b>hi</b>")).text == "\n\n<b>hi</b>"
+    assert attached(Latex("$x$")).text == "\n\n$x$"
+    assert attached(JSON({"a": [None]})).text == '\n\n{"a": [null]}'
+    assert attached(pd.DataFrame({"a": [1]}).style) == attached(pd.DataFrame({"a": [1]}))
     assert attached(pd.DataFrame({"a": [1]})).text.startswith("\n\npandas DataFrame, 1 row")
 
 
@@ -264,10 +288,29 @@ def test_objects_that_answer_to_every_name():
     assert described(Figure).text == str(Figure)
 
 
-@pytest.mark.parametrize("value", [3.14159265, None, [1, 2], {"a": 1}, np.zeros((2, 2)), pd, 5j])
+@pytest.mark.parametrize("value", [3.14159265, None, [1, 2], {"a": 1}, np.zeros((2, 2)), pd.DataFrame, [object], 5j])
 def test_a_value_is_its_text(value: Any):
     """What has no other form is put in as its text."""
     assert described(value).text == str(value)
+
+
+def test_axes_are_the_figure_they_are_in():
+    """What plt.subplots() gives, axes one by one or many at once, is the picture of the figure in both places."""
+    figure = Figure(figsize=(1, 1))
+    axes = figure.subplots(2, 2)
+    assert parts_of(axes) == parts_of(figure) == list(described(axes).parts)
+    assert described((figure, axes)).parts == described(figure).parts
+    with pytest.raises(ConfigurationError, match="An array of object is no picture"):
+        attached(np.array([[None]]))
+
+
+def test_what_is_put_into_a_question_is_never_an_address_in_memory():
+    """A sound goes as a sound, several pictures each as one, and what says nothing is an error."""
+    assert [part["type"] for part in described(Audio(data=sound())).parts] == ["input_audio"]
+    several = described([Figure(figsize=(1, 1)), Pillow.new("L", (2, 2)), pd.DataFrame({"a": [1]})])
+    assert [part["type"] for part in several.parts] == ["image_url", "image_url", "text"]
+    with pytest.raises(ConfigurationError, match="an object of type object says nothing of itself"):
+        described(object())
 
 
 def test_a_representation_of_nothing():
@@ -306,6 +349,7 @@ def test_what_a_tool_returns_never_raises():
         def savefig(self, *_: Any, **__: Any) -> None:
             raise ZeroDivisionError
 
+    assert "takes no sound by that" in report(Audio(url="https://a.b/c.wav"), to_parts=to_parts).text
     parts = to_parts(Pillow.new("F", (2, 2)))
     assert parts is not None
     assert "has mode F" in parts[0]["text"]

@@ -3,6 +3,9 @@
 import asyncio
 import contextvars
 import functools
+import io
+import itertools
+import re
 import sys
 import threading
 import time
@@ -13,6 +16,7 @@ from scripted import PATIENCE
 
 from nbchat.errors import ConfigurationError, ToolError
 from nbchat.tools.calling import call, needs_approval
+from nbchat.tools.results import BUDGET
 from nbchat.tools.tool import Settings, as_tool
 
 WHO = contextvars.ContextVar("WHO", default="nobody")
@@ -53,6 +57,10 @@ class Loop:
             raise
         finally:
             self.left.set()
+
+    def feed(self):
+        """Give what goes on for ever when it is asked for."""
+        return iter(self.spin, None)
 
     async def block(self):
         """Hold up the loop that it runs on."""
@@ -111,15 +119,75 @@ class Awaitable:
         (numbers, '[1,"b"]', [1, "b"]),
         (async_texts, "ab", "ab"),
         (lambda: (n for n in ()), "[]", []),
-        (lambda: iter([1]), None, None),
+        (lambda: iter([1]), "[1]", [1]),
+        (lambda: map(str, [1, 2]), '["1","2"]', ["1", "2"]),
+        (lambda: zip([1], "a", strict=True), '[[1,"a"]]', [(1, "a")]),
     ],
-    ids=["async", "partial", "lambda", "awaitable", "texts", "values", "async texts", "nothing", "iterator"],
+    ids=[
+        "async",
+        "partial",
+        "lambda",
+        "awaitable",
+        "texts",
+        "values",
+        "async texts",
+        "nothing",
+        "iterator",
+        "map",
+        "zip",
+    ],
 )
 def test_what_is_still_to_come_is_waited_for(function, text, value):
-    """Coroutines are awaited, and what generators yield is collected: texts are joined, all else is a list."""
+    """Coroutines are awaited, and what iterators yield is a list, or one text of a generator's texts."""
     found = outcome(function)
     assert not found.error
-    assert text is None or (found.text, found.value) == (text, value)
+    assert (found.text, found.value) == (text, value)
+
+
+async def async_count():
+    for number in itertools.count():
+        yield number
+
+
+@pytest.mark.parametrize(
+    "function",
+    [itertools.count, async_count, lambda: itertools.repeat(""), lambda: itertools.repeat("x" * 99), lambda: itertools.repeat([])],
+    ids=["numbers", "async numbers", "nothings", "texts", "lists"],
+)  # fmt: skip
+def test_what_never_ends_is_cut(function):
+    """Of an iterator without an end no more is taken than a model is told, and that is said."""
+    found = outcome(function)
+    assert not found.error
+    assert found.trimmed
+    assert re.search(r"\n\[no more than the first [\d,]+ items were asked for\]$", found.text)
+    assert len(found.text) < BUDGET + 200
+    assert len(found.value) < BUDGET + 200
+
+
+def test_a_generator_that_is_not_asked_for_more_tidies_up():
+    """What is cut is closed within the call, and a failure at that is the call's."""
+    closed = []
+
+    def endless():
+        try:
+            yield from itertools.count()
+        finally:
+            closed.append(threading.current_thread().name)
+
+    assert outcome(endless).trimmed
+    assert closed == ["nbchat-tool-endless"]
+
+
+def test_an_iterator_that_fails():
+    """What an iterator raises is the failure of the call."""
+    found = outcome(lambda: map(int, ["1", "x"]))
+    assert found.error
+    assert found.text.startswith("ValueError: invalid literal")
+
+
+def test_an_open_file_is_not_read():
+    """A file that a function returns is iterated by nobody."""
+    assert outcome(lambda: io.StringIO("secret")).text.startswith("<_io.StringIO object")
 
 
 def test_an_exception_is_told_without_the_traceback():
@@ -244,7 +312,7 @@ def test_calls_run_side_by_side():
     assert [found.error for found in asyncio.run(main())] == [False, False]
 
 
-@pytest.mark.parametrize("way", ["spin", "wait", "block"])
+@pytest.mark.parametrize("way", ["spin", "wait", "block", "feed"])
 def test_a_tool_that_takes_too_long_has_failed_and_is_stopped(way):
     """After its time a call has failed, and what runs is stopped, if it takes steps or awaits."""
     loop = Loop()
@@ -258,7 +326,9 @@ def test_a_tool_that_takes_too_long_has_failed_and_is_stopped(way):
     assert (found.text, found.error) == (f"TimeoutError: {way} was stopped because it took more than 0.05 s.", True)
 
 
-@pytest.mark.parametrize(("way", "error"), [("spin", KeyboardInterrupt), ("wait", asyncio.CancelledError)])
+@pytest.mark.parametrize(
+    ("way", "error"), [("spin", KeyboardInterrupt), ("feed", KeyboardInterrupt), ("wait", asyncio.CancelledError)]
+)
 def test_a_cancelled_call_ends_at_once_and_its_code_is_stopped(way, error):
     """Cancelling raises what an interrupt does in code that runs, and cancels what awaits."""
     loop = Loop()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from typing import Any
 
+import msgspec
+import pydantic
 import pytest
 from scripted import PATIENCE, ScriptedServer, chunk
 
 from nbchat.errors import AnswerFormatError, ConfigurationError, CutOffError, RefusedError
+from nbchat.session.records import records
 from nbchat.session.session import Session
 
 
@@ -45,6 +52,48 @@ def test_records_become_a_dataframe(chat: Session, server: ScriptedServer):
     assert completion.parsed == [City("Rome", 2_800_000), City("Oslo", 700_000)]
     table = completion.to_dataframe()
     assert table.to_dict("list") == {"name": ["Rome", "Oslo"], "people": [2_800_000, 700_000]}
+
+
+ORDER = {"price": decimal.Decimal, "day": dt.date, "at": dt.datetime, "took": dt.timedelta}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        make_dataclass("Order", ORDER.items()),
+        msgspec.defstruct("Order", ORDER.items()),
+        pydantic.create_model("Order", **ORDER),
+    ],
+    ids=["dataclass", "struct", "pydantic"],
+)
+def test_a_table_holds_values_and_no_texts(chat: Session, server: ScriptedServer, kind: Any):
+    """Amounts in a table add up and its days can be compared, whatever class the records are of."""
+    orders = [
+        {"price": price, "day": f"2026-01-0{day}", "at": f"2026-01-0{day}T10:00:00Z", "took": "PT1H"}
+        for price, day in ((1.5, 1), (2.5, 2))
+    ]
+    server.answer(json.dumps({"items": orders}))
+    table = chat.send("Orders.", response_format=list[kind]).to_dataframe()
+    assert table.price.sum() == 4
+    assert table.day.max() == dt.date(2026, 1, 2)
+    assert (table["at"].max() - table["at"].min(), table.took.sum()) == (dt.timedelta(days=1), dt.timedelta(hours=2))
+
+
+@pytest.mark.parametrize("kind", [dict[str, City], dict[str, list[City]]], ids=["one", "list"])
+def test_a_table_keeps_what_records_stand_under(chat: Session, server: ScriptedServer, kind: Any):
+    """Of a dict of records, or of lists of them, each row has its key, of one as of many."""
+    rome, oslo = json.loads(ROME), {"name": "Oslo", "people": 700_000}
+    for cities in ({"Italy": rome}, {"Italy": rome, "Norway": oslo}):
+        server.answer(json.dumps(cities if kind == dict[str, City] else {key: [city] for key, city in cities.items()}))
+        rows = chat.send("Cities.", response_format=kind).to_dataframe().to_dict("records")
+        assert rows == [{"key": key, **city} for key, city in cities.items()]
+
+
+def test_a_key_hides_no_member():
+    """Where records have a member of that name, the key has another."""
+    assert records({"a": {"key": 1}}, keyed=True) == [{"_key": "a", "key": 1}]
+    assert records({"a": 1, "b": 2}, keyed=True) == [{"a": 1, "b": 2}]
+    assert records([{"path": Path("a")}]) == [{"path": "a"}]
 
 
 def test_what_holds_no_records(chat: Session, server: ScriptedServer):

@@ -30,7 +30,7 @@ def lines(value: Any, tokens: int = 2000) -> list[str]:
     text = table(value, Limits(table_tokens=tokens))
     assert text is not None
     assert text.startswith("\n\n")
-    assert text.endswith("|\n")
+    assert text.endswith(("|\n", " 0 columns.\n"))
     return text.strip("\n").split("\n")
 
 
@@ -42,13 +42,14 @@ def rows(value: Any, tokens: int = 2000) -> list[list[str]]:
 @pytest.mark.parametrize("example", json.loads(FIXTURES.read_text("utf-8")), ids=lambda example: example["said"])
 def test_the_panel_reads_what_is_written_here(example: dict[str, Any]):
     """A table is what the panel's reader of tables is tested with (js/tests/table.test.ts): bars, breaks, marks and all."""
-    assert table(pd.DataFrame(example["data"]).convert_dtypes()) == example["text"]
+    frame = pd.DataFrame(example["data"]).convert_dtypes()
+    assert table(frame.set_index(example["index"]) if "index" in example else frame) == example["text"]
 
 
 def test_a_small_frame_is_shown_whole():
-    """What it is and how large stands above; each column has its type, each row its label."""
+    """What it is, how large, and that digits are left out stands above; each column has its type, each row its label."""
     assert lines(pd.DataFrame({"a": [1, 2], "b": [0.5, 1 / 3]}, index=["u", "v"])) == [
-        "pandas DataFrame, 2 rows × 2 columns:",
+        "pandas DataFrame, 2 rows × 2 columns; numbers rounded to 6 digits or to whole ones:",
         "",
         "|  | a (int64) | b (float64) |",
         "| --- | --- | --- |",
@@ -69,9 +70,14 @@ def test_a_small_frame_is_shown_whole():
         (pa.chunked_array([[1], [2]]), ["Arrow ChunkedArray, 2 rows × 1 column:", "", "|  (int64) |", "| --- |", "| 1 |", "| 2 |"]),
         (pd.Series([1], index=["u"], name="n"),
          ["pandas Series, 1 row × 1 column:", "", "|  | n (int64) |", "| --- | --- |", "| u | 1 |"]),
-        (pd.Index([7], name="i"), ["pandas Index, 1 row × 1 column:", "", "|  | i (int64) |", "| --- | --- |", "| 7 | 7 |"]),
+        (pd.Index([7], name="i"), ["pandas Index, 1 row × 1 column:", "", "| i (int64) |", "| --- |", "| 7 |"]),
+        (pl.DataFrame(), ["polars DataFrame, 0 rows × 0 columns."]),
+        (pa.table({}), ["Arrow Table, 0 rows × 0 columns."]),
+        (pd.DataFrame(), ["pandas DataFrame, 0 rows × 0 columns."]),
+        (pl.DataFrame({"a": []}), ["polars DataFrame, 0 rows × 1 column:", "", "| a (Null) |", "| --- |"]),
     ],
-    ids=["polars", "polars series", "arrow", "batch", "column", "series", "index"],
+    ids=["polars", "polars series", "arrow", "batch", "column", "series", "index",
+         "polars nothing", "arrow nothing", "pandas nothing", "no rows"],
 )  # fmt: skip
 def test_tables_of_everybody(value: Any, expected: list[str]):
     """Frames, series and columns of the three libraries are told alike."""
@@ -81,23 +87,75 @@ def test_tables_of_everybody(value: Any, expected: list[str]):
 @pytest.mark.parametrize(
     ("frame", "shape", "shown"),
     [
-        (pd.DataFrame(), "0 rows × 0 columns", []),
         (pd.DataFrame({"a": []}), "0 rows × 1 column", []),
         (pd.DataFrame(index=[1]), "1 row × 0 columns", [["1"]]),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "1 row × 2 columns", [["0", "1", "2"]]),
         (pd.DataFrame({"a": [None, 1.0], "b": [pd.NaT, pd.Timestamp("2026-01-02")], "c": pd.array([pd.NA, 5], dtype="Int64")}),
          "2 rows × 3 columns", [["0", "nan", "NaT", "<NA>"], ["1", "1", "2026-01-02 00:00:00", "5"]]),
-        (pd.DataFrame({"a": [1]}, index=pd.MultiIndex.from_tuples([("x", 1)])), "1 row × 1 column", [["('x', 1)", "1"]]),
+        (pd.DataFrame({"a": [1]}, index=pd.MultiIndex.from_tuples([("x", 1)])), "1 row × 1 column", [["x", "1", "1"]]),
         (pd.DataFrame({"a|b": ["c|d", "e\nf\r\n g"], 5: ["{{x}}", "\\|"]}), "2 rows × 2 columns",
          [["0", "c\\|d", "{{x}}"], ["1", "e f g", "\\\\|"]]),
         (pd.DataFrame({"a": ["x" * 5000]}), "1 row × 1 column", [["0", "x" * 120 + "…"]]),
     ],
-    ids=["nothing", "no rows", "no columns", "the same name twice", "missing", "levels", "signs", "long"],
+    ids=["no rows", "no columns", "the same name twice", "missing", "levels", "signs", "long"],
 )  # fmt: skip
 def test_frames_of_all_kinds(frame: pd.DataFrame, shape: str, shown: list[list[str]]):
     """Empty frames, missing values, several levels, names twice, odd signs and long texts all become a table."""
     assert lines(frame)[0] == f"pandas DataFrame, {shape}:"
     assert rows(frame) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (2748109.0, "2748109"),
+        (20240115.0, "20240115"),
+        (1234567.89, "1234567.89"),
+        (2.0**53 - 1, "9007199254740991"),
+        (1.5, "1.5"),
+        (-0.0, "0"),
+        (1e-9, "1e-09"),
+        (1e300, "1e+300"),
+        (2.0**60, "1.152921504606847e+18"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_a_number_is_what_it_is(number: float, text: str):
+    """A whole number is written as one though its column holds floats, and none that fits its cell loses a digit."""
+    head, *_ = lines(pd.DataFrame({"n": [number, None]}))
+    assert rows(pd.DataFrame({"n": [number, None]})) == [["0", text], ["1", "nan"]]
+    assert head == "pandas DataFrame, 2 rows × 1 column:"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_never_far_from_what_it_is(number: float):
+    """Of any number at least six digits and all before the point stand there, and what is left out is said once."""
+    head, *_ = lines(pd.DataFrame({"n": [number, number]}))
+    shown = float(rows(pd.DataFrame({"n": [number]}))[0][1])
+    assert abs(shown - number) <= min(0.5, abs(number) * 5e-6)
+    assert ("; numbers rounded to 6 digits or to whole ones:" in head) == (shown != number)
+
+
+def test_it_is_said_what_rows_and_columns_are():
+    """The names of an index stand above it, level by level, and several levels of columns are one name that reads."""
+    sold = pd.DataFrame({"city": ["Rome", "Rome"], "year": [2025, 2026], "sold": [3, 4]})
+    assert lines(sold.groupby("city")[["sold"]].sum())[2:] == [
+        "| city (index) | sold (int64) |", "| --- | --- |", "| Rome | 7 |",
+    ]  # fmt: skip
+    assert lines(sold.set_index(["city", "year"]))[2:] == [
+        "| city (index) | year (index) | sold (int64) |", "| --- | --- | --- |", "| Rome | 2025 | 3 |", "| Rome | 2026 | 4 |",
+    ]  # fmt: skip
+    assert lines(sold.pivot_table(index="city", columns="year", values=["sold"], aggfunc="sum")) == [
+        "pandas DataFrame, 1 row × 2 columns; the columns are by year:", "",
+        "| city (index) | sold / 2025 (int64) | sold / 2026 (int64) |", "| --- | --- | --- |", "| Rome | 3 | 4 |",
+    ]  # fmt: skip
+
+
+def test_a_styled_frame_is_what_its_style_leaves_to_see():
+    """A Styler is the table of its frame, without the rows and columns that it hides."""
+    frame = pd.DataFrame({"a": [1, 2], "secret": [3, 4]})
+    assert lines(frame.style) == lines(frame)
+    assert rows(frame.style.hide(["secret"], axis=1).hide([0])) == [["1", "2"]]
 
 
 def test_of_a_long_frame_both_ends_are_shown():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -269,8 +271,24 @@ def test_what_a_figure_is_drawn_with_is_missing(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "kaleido", None)
     with pytest.raises(
         ConfigurationError, match=r"A Plotly figure can't be drawn: [^\n]*Kaleido[^\n]*pip install \"kaleido"
-    ):
+    ) as caught:
         images.drawn(plotly.graph_objects.Figure())
+    assert ",." not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("kaleido") is None or not any(map(shutil.which, ("chromium", "google-chrome", "chrome"))),
+    reason="Plotly draws with kaleido, which is no dependency of the tests, and a Chrome",
+)
+def test_a_figure_of_plotly():
+    """With kaleido and a Chrome a figure of Plotly's is drawn like any other."""
+    script = (
+        "import sys, plotly.graph_objects as go; from nbchat.attachments.images import drawn; "
+        "sys.stdout.buffer.write(drawn(go.Figure(go.Bar(y=[1, 2]), {'width': 300, 'height': 200})))"
+    )
+    # Plotly looks for kaleido once in a process.
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert size_of(done.stdout) == (300, 200)
 
 
 def test_what_draws_nothing():

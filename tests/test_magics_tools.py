@@ -34,6 +34,11 @@ def table(name: str) -> Table:
     """Give a table."""
     return Table(name)
 
+def pictures() -> dict:
+    """Give pictures."""
+    from PIL import Image
+    return {"red": Image.new("RGB", (2, 2), "red"), "all": [Image.new("RGB", (3, 3)), 1]}
+
 def hang() -> None:
     """Hang."""
     go.wait(30)
@@ -183,6 +188,23 @@ def test_what_a_tool_gave_is_shown_richly(kernel: Kernel, server: ScriptedServer
         assert turns[0]["part_of"] == turns[1]["part_of"] == turns[2]["turn"]
         assert len(turns[2]["rounds"]) == 2
         assert results(server)[-3:] == ["the table one", "3", "the table two"]
+
+
+def test_pictures_within_what_a_tool_gave_are_shown(kernel: Kernel, server: ScriptedServer):
+    """Pictures in a dict or a list stand below the fold of the call as they go to the model, which reads their names."""
+    ask_for(server, ("pictures", "{}"))
+    server.answer("Two pictures.")
+    shown = kernel.run("%%chat --tools pictures\nGo")
+    assert shown.error is None
+    assert [output["data"].keys() & {"image/png"} for output in shown.outputs] == [
+        set(),
+        {"image/png"},
+        {"image/png"},
+        set(),
+    ]
+    assert results(server) == ['{"red":"[picture 1]","all":["[picture 2]",1]}']
+    sent = [part["image_url"]["url"] for part in server.requests[-1].json["messages"][-1]["content"][1:]]
+    assert sent == [f"data:image/png;base64,{output['data']['image/png']}" for output in shown.outputs[1:3]]
 
 
 def test_the_cell_asks(kernel: Kernel, server: ScriptedServer):

@@ -4,6 +4,7 @@ import collections
 import datetime as dt
 import decimal
 import enum
+import itertools
 import json
 import pathlib
 import time
@@ -95,7 +96,16 @@ class Thing:
         ("a\ud800", "a\ufffd"),
         ({"a\ud800": "\ud800"}, '{"a\ufffd":"\ufffd"}'),
         (pd.DataFrame({"a": [1, 2]}), "   a\n0  1\n1  2"),
-        (np.array([1, 2]), "array([1, 2])"),
+        (np.array([[1, 2], [3, 4]]), "[[1,2],[3,4]]"),
+        ({"v": np.array([0.5, np.nan]), "i": np.int64(1)}, '{"v":[0.5,null],"i":1}'),
+        (np.array(["2026-10-18"], "datetime64[ns]"), '["2026-10-18T00:00:00.000000000"]'),
+        (np.ma.array([1, 2], mask=[False, True]), "[1,null]"),
+        (range(3), "[0,1,2]"),
+        ({"a": 1}.keys(), '["a"]'),
+        ({"a": 1}.values(), "[1]"),
+        ({"a": 1}.items(), '[["a",1]]'),
+        ({"pairs": zip("ab", (1, 2), strict=True)}, '{"pairs":[["a",1],["b",2]]}'),
+        ([dt.timedelta(hours=1)], '["1:00:00"]'),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -143,6 +153,40 @@ def test_parts_come_from_whoever_makes_them():
     assert report([1], to_parts=to_parts).text == "[1]"
 
 
+def drawn(value):
+    """What draws a thing as a picture, a city as a map, and frames as tables."""
+    if isinstance(value, Thing):
+        return [IMAGE]
+    if isinstance(value, complex):
+        return [{"type": "input_audio", "input_audio": {"data": str(value)}}]
+    return [{"type": "text", "text": "\n\na table\n"}] if isinstance(value, pd.DataFrame) else None
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "count"),
+    [
+        (("see", Thing()), '["see","[picture 1]"]', 1),
+        ({"plot": Thing(), "n": 1}, '{"plot":"[picture 1]","n":1}', 1),
+        (City(name=[Thing()]), '{"name":["[picture 1]"],"when":null}', 1),
+        ([Thing(), Thing(), 1j], '["[picture 1]","[picture 1]","[sound 2]"]', 2),
+        ({"found": pd.DataFrame({"a": [1]})}, '{"found":"a table"}', 0),
+        (np.array([Thing()]), '["[picture 1]"]', 1),
+    ],
+    ids=["tuple", "dict", "dataclass", "twice", "table", "array"],
+)
+def test_pictures_within_data_go_with_it(value, text, count):
+    """A picture anywhere in what was returned is a part, whose name stands in its place; the same one goes once."""
+    found = report(value, to_parts=drawn)
+    assert (found.text, len(found.parts)) == (text, count)
+
+
+def test_no_more_pictures_than_a_request_has_room_for():
+    """Of many pictures the first go, and where others were it is said."""
+    found = report([complex(n) for n in range(30)], to_parts=drawn)
+    assert len(found.parts) == 20
+    assert '"[sound 20]","[a further sound, left out]"' in found.text
+
+
 @pytest.mark.parametrize(
     ("value", "note"),
     [
@@ -152,8 +196,11 @@ def test_parts_come_from_whoever_makes_them():
         (["x" * 50_000_000], "[cut after 20,000 characters of 1 items]"),
         (City("x" * 50_000_000), "[cut after 20,000 characters]"),
         ([[n] * 1000 for n in range(1000)], "[cut after 20,000 characters of 1,000 items]"),
+        (np.zeros(50_000_000, "int8"), "[cut after 20,000 characters of 50,000,000 items]"),
+        (range(10**12), "[cut after 20,000 characters of 1,000,000,000,000 items]"),
+        ({"n": itertools.count()}, "[cut after 20,000 characters of 1 items]"),
     ],
-    ids=["text", "list", "dict", "item", "member", "lists"],
+    ids=["text", "list", "dict", "item", "member", "lists", "array", "range", "endless"],
 )
 def test_what_is_too_long_is_cut_and_said(value, note):
     """A long result is cut at the budget with a note, and writing it costs no more than that."""

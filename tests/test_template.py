@@ -139,6 +139,9 @@ def test_a_value_that_can_not_be_shown_fails_too():
     for kind in (Broken, BrokenModel, BrokenFigure):
         with pytest.raises(ConfigurationError, match=r"\{\{thing\}\} can't be put in: ZeroDivisionError: no text"):
             expand("{{thing}}", {"thing": kind()})
+    for silent in (object(), warnings, (n for n in "ab")):
+        with pytest.raises(ConfigurationError, match=r"\{\{thing\}\} can't be put in: A model can't read this: "):
+            expand("{{thing}}", {"thing": silent})
 
 
 def test_the_notebook_is_left_alone():

@@ -10,6 +10,8 @@ export interface Table {
 }
 
 const EDGES = /^\| .* \|$/;
+/** The heads above the labels of rows, one for each level of an index. */
+const LABELS = /^$| \(index\)$/;
 const NUMBERS = /\((?:u?int|float|decimal|double|complex)[^()]*(?:\([^()]*\))?\)$/i;
 
 /** Reads a text that is such a table, and nothing else; null for any other. */
@@ -32,7 +34,8 @@ function cells(line: string): string[] {
 }
 
 export function tableView({ said, head, rows }: Table): HTMLElement {
-  const labelled = head[0] === "";
+  const columns = head.findIndex((name) => !LABELS.test(name));
+  const labels = columns < 0 ? head.length : columns;
   const numbers = head.map((name) => NUMBERS.test(name));
   return h(
     "figure",
@@ -54,7 +57,7 @@ export function tableView({ said, head, rows }: Table): HTMLElement {
               "tr",
               {},
               ...row.map((cell, at) =>
-                labelled && at === 0
+                at < labels
                   ? h("th", { scope: "row" }, cell)
                   : h("td", { class: numbers[at] && "nbp-number" }, cell),
               ),

@@ -47,4 +47,16 @@ describe("a table that was written for a model", () => {
     expect(shown.querySelectorAll("td.nbp-number")).toHaveLength(4);
     expect(shown.querySelector("th:empty")).toBeNull();
   });
+
+  test("says of every level of an index that it labels the row", () => {
+    const [, , levels] = TABLES as [unknown, unknown, (typeof TABLES)[0]];
+    const shown = tableView(levels);
+    expect([...shown.querySelectorAll("th[scope=row]")].map((th) => th.textContent)).toEqual([
+      "Rome",
+      "2025",
+      "Oslo",
+      "2026",
+    ]);
+    expect(shown.querySelectorAll("td.nbp-number")).toHaveLength(2);
+  });
 });

@@ -12,26 +12,31 @@ import base64
 import binascii
 import io
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 from nbchat.attachments import images
 from nbchat.attachments.attachment import Attachment
 from nbchat.attachments.audio import audio
+from nbchat.attachments.displays import displayed
 from nbchat.attachments.files import file, text_file
 from nbchat.attachments.frames import table
 from nbchat.attachments.kinds import is_a, method
 from nbchat.attachments.limits import DEFAULT, Limits
 from nbchat.errors import ConfigurationError
-from nbchat.wire.media import Part
+from nbchat.wire.media import Part, data_in
 from nbchat.wire.sniff import media_type
 from nbchat.wire.values import plain
 
 __all__ = ["attached", "attached_file", "check_file", "described", "parts_of", "to_parts"]
 
 _HEAD = 4096  # bytes that tell what a file is
+# What Python, or IPython, prints of an object that says nothing of itself.
+_SPEECHLESS = re.compile(r"<.* at 0x[0-9a-fA-F]+>|<[\w.]+ object>", re.DOTALL)
 
 
 def parts_of(thing: Any, **bounds: int) -> list[Part]:
@@ -74,7 +79,7 @@ def attached(thing: Any, limits: Limits = DEFAULT) -> Attachment:
         raise
     except Exception as problem:  # noqa: BLE001  the object's own code, which may fail in any way
         reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
-    raise ConfigurationError(f"An object of type {type(thing).__name__} can't be attached: {reason}.")
+    raise ConfigurationError(f"An object of type {type(thing).__name__} can't be attached: {reason.rstrip('.')}.")
 
 
 def _attached(thing: Any, limits: Limits) -> Attachment:
@@ -90,9 +95,7 @@ def _attached(thing: Any, limits: Limits) -> Attachment:
         return _read(Path(thing), limits)
     if isinstance(thing, bytes | bytearray | memoryview):
         return attached_file(bytes(thing), "", limits)
-    if is_a(thing, "IPython.display", "Audio") and isinstance(thing.data, bytes):
-        return attached_file(thing.data, "", limits)
-    if is_a(thing, "numpy", "ndarray"):
+    if is_a(thing, "numpy", "ndarray") and not images.holds_axes(thing):
         return images.array(thing, limits)
     if thing is None:
         raise ConfigurationError("There is nothing to attach: it is None.")
@@ -113,15 +116,15 @@ def _apart(found: Attachment) -> Attachment:
 def described(value: Any, limits: Limits = DEFAULT) -> Attachment:
     """Return what of a value goes to a model: a table as Markdown, a picture as a part, all else as text.
 
-    An object with ``_repr_llm_()`` says itself how it is to be read: as a text, a content part, or a list of these. No file
-    is opened, whatever the value is: it may be anybody's.
+    An object with ``_repr_llm_()`` says itself how it is to be read: as a text, a content part, or a list of these. A list
+    of nothing but pictures and tables is each of them. No file is opened, whatever the value is: it may be anybody's.
 
     Args:
         value: The value.
         limits: How large it may be; a text may have any length.
 
     Raises:
-        ConfigurationError: It is too large, or what it draws with is missing.
+        ConfigurationError: It is too large, what it draws with is missing, or it says nothing of itself but its address.
         Exception: Whatever the object's own code raises.
 
     Example:
@@ -132,7 +135,35 @@ def described(value: Any, limits: Limits = DEFAULT) -> Attachment:
         return Attachment(({"type": "text", "text": value},))
     if speak := method(value, "_repr_llm_"):
         return _spoken(speak())
-    return _shown(value, limits) or Attachment.of_text(str(value), f"A value of type {type(value).__name__}", limits)
+    found = _shown(value, limits) or _each_shown(value, limits)
+    if found is not None:
+        return found
+    text = str(value)
+    if isinstance(value, ModuleType) or _SPEECHLESS.fullmatch(text):
+        raise _speechless(value)
+    return Attachment.of_text(text, f"A value of type {type(value).__name__}", limits)
+
+
+def _each_shown(value: Any, limits: Limits) -> Attachment | None:
+    """Return the pictures and tables that a list holds, if it holds nothing else."""
+    found: list[Attachment] = []
+    for one in value if isinstance(value, list | tuple) else ():
+        shown = _shown(one, limits)
+        if shown is None:
+            return None
+        if shown not in found:  # a figure and its axes are one picture
+            found.append(shown)
+    return Attachment.joined(found) if found else None
+
+
+def _speechless(value: Any) -> ConfigurationError:
+    if isinstance(value, ModuleType):
+        what = f"{value.__name__} is a module"
+        hint = "Attach the figure, plt.gcf()." if what.startswith("matplotlib.pyplot ") else "Take what is meant of it."
+    else:
+        what = f"an object of type {type(value).__name__} says nothing of itself but where in memory it is"
+        hint = "Take what is meant of it, as text, a table or a picture; or give its class a _repr_llm_()."
+    return ConfigurationError(f"A model can't read this: {what}.", hint=hint)
 
 
 def to_parts(value: Any, limits: Limits = DEFAULT) -> list[Part] | None:
@@ -180,6 +211,8 @@ def _shown(value: Any, limits: Limits) -> Attachment | None:
     if is_a(value, "polars", "LazyFrame"):
         raise ConfigurationError("A LazyFrame of polars is a query: attach what it finds, with .collect().")
     name = f"the {type(value).__name__}"
+    if held := displayed(value, limits):
+        return held
     drawing = images.drawn(value)
     for representation in ("_repr_png_", "_repr_jpeg_"):
         if drawing is None and (show := method(value, representation)):
@@ -209,10 +242,10 @@ def _named(text: str, limits: Limits) -> Attachment:
     """Return what a text names: a picture somewhere, or a file here."""
     scheme = urlsplit(text).scheme.lower() if "://" in text[:20] or text.startswith("data:") else ""
     if scheme == "data":
-        head, _, data = text.partition(",")
-        if not head.endswith(";base64"):
+        data = data_in(text)
+        if data is None:
             raise ConfigurationError("A data: address is attached if its data is base64, and this one's is not.")
-        return attached_file(base64.b64decode(data), "", limits)
+        return attached_file(data, "", limits)
     if scheme in ("http", "https"):
         return images.address(text)
     try:

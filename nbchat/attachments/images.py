@@ -22,7 +22,7 @@ from nbchat.wire.measures import pixel_size
 from nbchat.wire.media import Part, data_url
 from nbchat.wire.sniff import IMAGES, media_type
 
-__all__ = ["address", "array", "drawn", "image", "picture"]
+__all__ = ["address", "array", "drawn", "holds_axes", "image", "picture"]
 
 # More pixels are no picture that somebody means to show a model: Pillow warns of an attack from 89.5 million on.
 _MOST_PIXELS = 89_000_000
@@ -231,8 +231,15 @@ def drawn(thing: Any) -> bytes | None:
     return buffer.getvalue() or None
 
 
+def holds_axes(thing: Any) -> bool:
+    """Whether an array is one of axes, as ``plt.subplots()`` gives them, and no picture itself."""
+    return bool(thing.dtype.hasobject and thing.size and is_a(thing.flat[0], "matplotlib.artist", "Artist"))
+
+
 def _figure(thing: Any) -> Any:
-    """Return the figure that an axes or a line of Matplotlib's is drawn in; anything else as it is."""
+    """Return the figure that an axes, several or a line of Matplotlib's is drawn in; anything else as it is."""
+    if is_a(thing, "numpy", "ndarray") and holds_axes(thing):
+        thing = thing.flat[0]
     # That of a figure within a figure is the outer one, that of the outer one itself.
     return getattr(thing.figure, "figure", thing) if is_a(thing, "matplotlib.artist", "Artist") else thing
 
@@ -242,7 +249,7 @@ def _with_help(what: str, draw: Callable[[], Any], hint: str) -> Any:
         return draw()
     except Exception as problem:  # noqa: BLE001  each of the helpers that may be missing has its own
         reason = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
-    raise ConfigurationError(f"{what} can't be drawn: {reason.strip().rstrip('.')}.", hint=hint)
+    raise ConfigurationError(f"{what} can't be drawn: {reason.strip().rstrip('.,: ')}.", hint=hint)
 
 
 def _part(kind: str, data: bytes) -> Part:

@@ -133,7 +133,9 @@ class Completion:
     def to_dataframe(self) -> Any:
         """Return the records that the answer is, as a pandas DataFrame.
 
-        A list of records becomes a row each; so does the one list within an object; a single record becomes one row.
+        A list of records becomes a row each; so does the one list within an object; a single record becomes one row. Of a
+        ``dict[str, list[City]]`` or ``dict[str, City]`` each row says in its column ``key`` what it stood under. Decimals,
+        dates and times stay what they are.
 
         Raises:
             AnswerFormatError: The answer holds no records.
@@ -142,7 +144,8 @@ class Completion:
         Example:
             >>> chat.send("Three cities, please.", response_format=list[City]).to_dataframe()  # doctest: +SKIP
         """
-        return frame(records(self.parsed, self.text))
+        keyed = self._form is not None and self._form.keyed
+        return frame(records(self.parsed, self.text, keyed=keyed))
 
     @cached_property
     def code(self) -> list[str]:

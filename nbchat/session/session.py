@@ -59,7 +59,7 @@ class Session:
         context: What happens when the conversation no longer fits the model: ``"error"`` has the turn fail,
             ``"trim"`` leaves the oldest turns out of the request; ``None`` for the configured one, else ``"error"``.
         tools: The tools that the model may call: functions, servers of tools (:func:`nbchat.mcp`), or dicts in the API's own
-            form (see :attr:`tools`).
+            form (see :attr:`tools`, and :func:`nbchat.tool` for how much of a result the model is told).
         approve: Whether a person is asked before a tool is called: always, never, or a function that is given the tool's
             name and the arguments and says so. Tools may ask for it themselves, with ``@tool(approve=True)``.
         tool_rounds: How many rounds of calls a turn may have; then the model is asked to answer without tools.

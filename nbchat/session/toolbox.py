@@ -15,8 +15,8 @@ from nbchat.session.prompt import with_parts
 from nbchat.tools.arguments import read_arguments
 from nbchat.tools.calling import Outcome, call, needs_approval
 from nbchat.tools.misfits import Misfit
-from nbchat.tools.results import ToParts
 from nbchat.tools.tool import Tool
+from nbchat.tools.writing import ToParts
 from nbchat.wire.messages import ToolCall
 
 __all__ = ["ASKS_FOR_TOOLS", "Approve", "CallStatus", "ToolRun", "Toolbox", "calling_session"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 import traceback
 from contextlib import suppress
@@ -11,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nbchat.errors import ToolError
+from nbchat.tools.collecting import collected
 from nbchat.tools.misfits import Misfit
-from nbchat.tools.results import BUDGET, Report, ToParts, cut, report
+from nbchat.tools.results import BUDGET, cut, report
 from nbchat.tools.tool import Tool
 from nbchat.tools.worker import Job, Stopped, apart
+from nbchat.tools.writing import ToParts
 from nbchat.wire.decode import without_surrogates
 
 __all__ = ["Outcome", "call", "needs_approval"]
@@ -63,7 +64,7 @@ async def call(
 
     All of the user's code (checks of its classes, the function, an async one too, and what shows its result) runs in a
     thread of its own, so that the loop that awaits this is never held up. What it prints lands in the cell that asked.
-    What a generator yields is collected: texts are joined, anything else is a list.
+    What an iterator yields is collected (:func:`~nbchat.tools.collecting.collected`).
 
     Args:
         tool: The tool; it has a function.
@@ -121,8 +122,8 @@ def _perform(
 ) -> Outcome:
     try:
         bound = tool.bind(arguments)
-        value = _collected(job, bound())
-        shown: Report = report(value, budget=budget, to_parts=to_parts)
+        given = collected(job, bound(), budget)
+        shown = report(given.value, budget=budget, to_parts=to_parts)
     except Stopped:
         raise
     except Misfit as problem:
@@ -133,24 +134,10 @@ def _perform(
     except BaseException as problem:  # noqa: BLE001  not even exit() in a tool ends more than the tool
         text, trimmed = cut(_said(problem), budget)
         return Outcome(text, error=True, trimmed=trimmed, traceback=_traced(problem))
-    return Outcome(shown.text, shown.parts, value, trimmed=shown.trimmed)
-
-
-def _collected(job: Job[Outcome], value: Any) -> Any:
-    """Wait for what is still to come: a coroutine's result, and what generators yield."""
-    if inspect.isasyncgen(value):
-
-        async def collect() -> list[Any]:
-            return [item async for item in value]
-
-        return _joined(job.wait_for(collect()))
-    if inspect.isawaitable(value):
-        return _collected(job, job.wait_for(value))
-    return _joined(list(value)) if inspect.isgenerator(value) else value
-
-
-def _joined(items: list[Any]) -> Any:
-    return "".join(items) if items and all(isinstance(item, str) for item in items) else items
+    if given.stopped_after is None:
+        return Outcome(shown.text, shown.parts, given.value, trimmed=shown.trimmed)
+    note = f"[no more than the first {given.stopped_after:,} items were asked for]"
+    return Outcome(f"{shown.text}\n{note}", shown.parts, given.value, trimmed=True)
 
 
 def _said(problem: BaseException) -> str:

@@ -48,6 +48,12 @@ class Format:
     _kind: Kind | None = field(default=None, repr=False)
     _sent: Mapping[str, Any] | None = field(default=None, repr=False)
 
+    @property
+    def keyed(self) -> bool:
+        """Whether the members of the value are named by the data, as those of a ``dict[str, City]`` are."""
+        schema = self.schema or {}
+        return "properties" not in schema and isinstance(schema.get("additionalProperties"), Mapping)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what stands in the request's ``response_format``."""
         if self._sent is not None:

@@ -149,6 +149,11 @@ def tool(
     carries the settings with it. What can't carry anything, a bound method or a builtin, comes back as a :class:`Tool`,
     which can be called like it.
 
+    The function may return anything, and the person is shown it as it is. The model is told it as text: a text as it is, a
+    table in Markdown, data as JSON, and an object with ``_repr_llm_()`` as that says; of more than 20,000 characters the
+    first, with a note that there was more. Pictures and sounds go with the text, also up to 20 in a list or a dict.
+    A coroutine is awaited, and what an iterator yields is collected until it is more than the model is told.
+
     Args:
         function: The function; left out in ``@tool(name=…)``.
         name: What the model calls it by, of at most 64 letters, digits, ``_`` and ``-``; the function's own by default.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Medium", "Part", "data_url", "media_parts", "medium_of"]
+__all__ = ["Medium", "Part", "data_in", "data_url", "media_parts", "medium_of"]
 
 Part = dict[str, Any]
 
@@ -27,6 +27,19 @@ def data_url(media_type: str, data: bytes) -> str:
         'data:text/plain;base64,aGk='
     """
     return f"{_PREFIX}{media_type}{_BASE64},{base64.b64encode(data).decode()}"
+
+
+def data_in(url: str) -> bytes | None:
+    """Return the bytes that an address holds as base64; ``None`` where it holds none, or no base64.
+
+    Example:
+        >>> data_in("data:text/plain;base64,aGk=")
+        b'hi'
+    """
+    try:
+        return base64.b64decode("".join(_encoded(url).split()), validate=True) or None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
