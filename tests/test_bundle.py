@@ -16,7 +16,7 @@ from test_markdown import VECTORS, Inspector, lenient
 from nbchat.errors import NbchatError
 from nbchat.jupyter.bundle import bundle, notes
 from nbchat.jupyter.choices import ShownChoice, in_columns
-from nbchat.session.calls import one_line
+from nbchat.session.markdown import one_line
 from nbchat.session.session import Session
 from nbchat.session.turn import Turn
 

@@ -15,7 +15,7 @@ import pydantic
 import pytest
 from scripted import PATIENCE, ScriptedServer, chunk
 
-from nbchat.errors import AnswerFormatError, ConfigurationError, CutOffError, RefusedError
+from nbchat.errors import AnswerFormatError, ConfigurationError, CutOffError, RefusedError, ServerError
 from nbchat.session.records import records
 from nbchat.session.session import Session
 
@@ -145,11 +145,40 @@ def test_a_refusal(chat: Session, server: ScriptedServer):
 def test_an_answer_that_is_cut_off(chat: Session, server: ScriptedServer):
     """An answer that max_tokens ended is an error with what had arrived, which the conversation keeps."""
     server.stream(chunk('{"name": "Ro'), chunk(finish="length"))
-    with pytest.raises(CutOffError, match="max_tokens ended it") as caught:
+    with pytest.raises(CutOffError, match="it was cut off at max_tokens") as caught:
         chat.send("A city.", response_format=City)
     assert caught.value.text == '{"name": "Ro'
     assert chat.messages[-1]["content"] == '{"name": "Ro'
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("said", [{"content": ""}, {"reasoning_content": "Hm."}])
+def test_an_answer_that_says_nothing(chat: Session, server: ScriptedServer, said: dict[str, str]):
+    """An empty answer has no form: one that was cut off is an error, and one that was not is asked for once more."""
+    server.stream(chunk(**said), chunk(finish="length"))
+    with pytest.raises(CutOffError, match="it was cut off at max_tokens"):
+        chat.send("A city.", response_format=City)
+    assert chat.messages == []
+    server.stream(chunk(**said), chunk(finish="stop"))
+    server.answer(ROME)
+    assert chat.send("A city.", response_format=City).parsed == City("Rome", 2_800_000)
+    assert [m["role"] for m in server.requests[-1].json["messages"]] == ["user", "user"]
+    for _ in range(2):
+        server.stream(chunk(**said), chunk(finish="stop"))
+    with pytest.raises(AnswerFormatError, match="The answer is not JSON"):
+        chat.send("Another.", response_format=City)
+    assert [m["content"] for m in chat.messages] == ["A city.", ROME]
+
+
+def test_a_repair_that_fails(chat: Session, server: ScriptedServer):
+    """Where the server fails when it is asked once more, the first answer is kept, and no question is left without one."""
+    chat.client.http.max_retries = 0
+    server.answer("Rome.")
+    server.error(500, {"error": {"message": "oh"}})
+    with pytest.raises(ServerError):
+        chat.send("A city.", response_format=City)
+    assert [m["content"] for m in chat.messages] == ["A city.", "Rome."]
+    assert [node.status for node in chat.conversation.nodes.values()] == ["done", "failed"]
 
 
 def test_the_partial_value(chat: Session, server: ScriptedServer):

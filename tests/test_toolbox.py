@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from scripted import PATIENCE, ScriptedServer, chunk
+from scripted import PATIENCE, Reply, Request, ScriptedServer, chunk, sse
 
 from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError, NbchatError, ServerError, TurnCancelled
@@ -52,6 +52,19 @@ def chat(server: ScriptedServer) -> Session:
 def results(server: ScriptedServer, request: int = -1) -> list[str]:
     """The results of tools in a request."""
     return [m["content"] for m in server.requests[request].json["messages"] if m["role"] == "tool"]
+
+
+def disobey(server: ScriptedServer) -> None:
+    """Have the model ask for another call with every answer, whatever it is told."""
+
+    def another(_: Request) -> Reply:
+        asked = calls((f"c{len(server.requests)}", "add", '{"a": 1, "b": 1}'))
+        return Reply(sse(asked, chunk(finish="tool_calls")), headers={"content-type": "text/event-stream"})
+
+    server.always(another)
+
+
+UNWANTED = "the model asked for tools although it was to answer without, and they were not called"
 
 
 def still_answers(chat: Session, server: ScriptedServer) -> bool:
@@ -103,6 +116,7 @@ def test_calls_interleaved_by_index(chat: Session, server: ScriptedServer):
     server.answer("3 and 30")
     assert chat.send("?").text == "3 and 30"
     assert results(server) == ["3", "30"]
+    assert still_answers(chat, server)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +193,7 @@ def test_a_tool_that_hangs(chat: Session, server: ScriptedServer, ask_for: Any):
     assert chat.send("?").text == "Never mind."
     assert results(server)[0].startswith("TimeoutError: hang was stopped")
     stuck.set()
+    assert still_answers(chat, server)
 
 
 def test_stopping_while_tools_run(chat: Session, server: ScriptedServer, ask_for: Any):
@@ -216,6 +231,131 @@ def test_the_limit_on_rounds(server: ScriptedServer, ask_for: Any):
     assert chat.send("?").text == "Two."
     assert [request.json["tool_choice"] for request in server.requests] == ["required", "auto", "none"]
     assert all(request.json["tools"][0]["function"]["name"] == "add" for request in server.requests)
+    assert chat.turn.remarks == []
+    assert still_answers(chat, server)
+    assert server.requests[-1].json["tool_choice"] == "required"  # rounds are those of one question
+
+
+def test_a_model_that_goes_on_calling(server: ScriptedServer):
+    """What is asked for after the last round is not called: the turn ends, and says so."""
+    chat = Session("m", base_url=server.url, tools=[add], tool_rounds=2)
+    disobey(server)
+    turn = chat.stream("?")
+    assert turn.result(PATIENCE).tool_calls[0].id == "c3"
+    assert [request.json.get("tool_choice") for request in server.requests] == [None, None, "none"]
+    assert [run.id for run in turn.calls] == ["c1", "c2"]
+    assert turn.remarks == [UNWANTED]
+    assert chat.conversation.nodes[turn.answers[0]].remarks == [UNWANTED]
+    server.always_answer("Fine.")
+    assert chat.send("How are you?").text == "Fine."
+
+
+@pytest.mark.parametrize("told", [{"tool_choice": "none"}, {"extra_body": {"tool_choice": "none"}}])
+def test_a_call_that_was_not_to_be_made(chat: Session, server: ScriptedServer, ask_for: Any, told: dict[str, Any]):
+    """Where the choice is none, a call that comes all the same is not run, and what came with it is kept."""
+    ask_for(("c", "add", '{"a": 1, "b": 1}'), text="Two, I think.")
+    assert chat.send("?", **told).text == "Two, I think."
+    assert (chat.turn.calls, chat.turn.remarks) == ([], [UNWANTED])
+    assert still_answers(chat, server)
+    assert server.requests[-1].json["messages"][1] == {"role": "assistant", "content": "Two, I think."}
+
+
+def test_a_limit_that_is_none(server: ScriptedServer, ask_for: Any):
+    """With no rounds the tools are told of and not to be called; what is no number of rounds is an error at once."""
+    chat = Session("m", base_url=server.url, tools=[add], tool_rounds=0)
+    ask_for(("c", "add", '{"a": 1, "b": 1}'))
+    chat.send("?")
+    assert (server.requests[0].json["tool_choice"], chat.turn.calls) == ("none", [])
+    for wrong in (-1, 2.5, "3", None):
+        with pytest.raises(ConfigurationError, match="tool_rounds is a whole number, not"):
+            chat.tool_rounds = wrong
+        with pytest.raises(ConfigurationError, match="tool_rounds"):
+            Session("m", base_url=server.url, tool_rounds=wrong)
+    server.answer("Fine.")
+    chat.send("?", tools=[])
+    assert "tool_choice" not in server.requests[-1].json
+
+
+@pytest.mark.parametrize("finish", ["tool_use", "STOP", "TOOL_CALLS", "paused"])
+def test_whole_calls_under_any_word(chat: Session, server: ScriptedServer, ask_for: Any, finish: str):
+    """Whole calls are made whatever a server says of the answer's end, if it does not say that it was cut off."""
+    ask_for(("c", "add", '{"a": 1, "b": 1}'), finish=finish)
+    server.answer("2")
+    assert chat.send("?").text == "2"
+    assert results(server) == ["2"]
+    assert still_answers(chat, server)
+
+
+@pytest.mark.parametrize("finish", ["length", "MAX_TOKENS", "content_filter"])
+def test_calls_of_an_answer_that_was_cut_off(chat: Session, server: ScriptedServer, ask_for: Any, finish: str):
+    """No call is made of an answer that was cut off, however whole it looks."""
+    ask_for(("c", "add", '{"a": 1, "b": 1}'), finish=finish)
+    assert chat.send("?").tool_calls[0].id == "c"
+    assert (chat.turn.calls, chat.turn.remarks) == ([], [])
+    assert still_answers(chat, server)
+
+
+def test_broken_calls_under_an_unknown_word(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A call that can't be read, at an end that nobody knows, is not made, and that is said."""
+    ask_for(("c", "add", '{"a": 1'), finish="paused")
+    chat.send("?")
+    assert not chat.turn.calls
+    assert chat.turn.remarks == ["the answer broke off in a call of a tool, and none of its calls was made"]
+    assert still_answers(chat, server)
+
+
+def test_a_connection_that_breaks_in_a_call(chat: Session, server: ScriptedServer):
+    """Where the connection is cut while a call's arguments come, nothing is run, and the next question is answered."""
+    chat.client.http.max_retries = 0
+    server.stream(chunk("Let me see."), calls(("c", "add", '{"a": 1,')), done=False, cut=True)
+    with pytest.raises(NbchatError) as caught:
+        chat.send("?")
+    assert caught.value.kind in ("truncated", "connection")
+    assert (chat.turn.calls, chat.turn.text) == ([], "Let me see.")
+    assert still_answers(chat, server)
+    assert server.requests[-1].json["messages"][1] == {"role": "assistant", "content": "Let me see."}
+
+
+def test_two_calls_of_one_identifier(chat: Session, server: ScriptedServer, ask_for: Any):
+    """Of two calls that a server gave the same identifier, the second gets its own, and each has its result."""
+    ask_for(("c", "add", '{"a": 1, "b": 1}'), ("c", "add", '{"a": 2, "b": 2}'))
+    server.answer("2 and 4")
+    chat.send("?")
+    sent = server.requests[-1].json["messages"]
+    first, second = (call["id"] for call in sent[1]["tool_calls"])
+    assert (first, second != "c") == ("c", True)
+    assert [(message["tool_call_id"], message["content"]) for message in sent[2:]] == [(first, "2"), (second, "4")]
+    assert still_answers(chat, server)
+
+
+def test_calls_of_the_other_choices(chat: Session, server: ScriptedServer, ask_for: Any):
+    """Tools are called for the first of several answers; the calls of another wait for whoever chooses it."""
+
+    def asked(index: int, made: str) -> dict[str, Any]:
+        piece = calls((made, "add", '{"a": 1, "b": 1}'))
+        piece["choices"][0]["index"] = index
+        return piece
+
+    server.stream(chunk("Two."), asked(1, "b"), chunk(finish="stop"), chunk(finish="tool_calls", index=1))
+    turn = chat.stream("?", n=2)
+    assert turn.result(PATIENCE).text == "Two."
+    assert turn.remarks == ["tools are called for the first answer alone, and another asks for some, too"]
+    chat.choose(1)
+    assert [message["role"] for message in chat.messages] == ["user", "assistant"]
+    assert still_answers(chat, server)
+    chat.undo()
+    server.answer("Two, says the tool.", "2.")
+    assert chat.submit("b", 2).result(PATIENCE).text == "Two, says the tool."
+    assert results(server) == ["2"]
+
+
+def test_calls_one_at_a_time(server: ScriptedServer):
+    """That calls are to come one at a time reaches every request, and what comes all the same is run."""
+    chat = Session("m", base_url=server.url, tools=[add], parallel_tool_calls=False)
+    server.stream(calls(("c", "add", '{"a": 1, "b": 1}')), chunk(finish="tool_calls"))
+    server.answer("2")
+    chat.send("?")
+    assert [request.json["parallel_tool_calls"] for request in server.requests] == [False, False]
 
 
 def test_a_choice_of_one_tool(server: ScriptedServer, ask_for: Any):

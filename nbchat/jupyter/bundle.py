@@ -10,9 +10,10 @@ from nbchat.attachments.seen import media_in, without_large_media
 from nbchat.client.endpoint import is_local_model
 from nbchat.jupyter.choices import ShownChoice, in_columns, in_text, way_to_another
 from nbchat.jupyter.options import Format
-from nbchat.session.calls import ShownCall, calls_of, live_call, one_line
+from nbchat.session.calls import ShownCall, calls_of, live_call
 from nbchat.session.code import code_blocks
-from nbchat.session.markdown import as_code, as_words, plain_text, safe_markdown
+from nbchat.session.endings import ended_because
+from nbchat.session.markdown import as_code, as_words, one_line, plain_text, safe_markdown
 from nbchat.session.markdown.media import picture_markdown
 from nbchat.session.turn import Step, Turn
 from nbchat.wire.decode import without_surrogates
@@ -20,27 +21,13 @@ from nbchat.wire.messages import Choice, Message, content_text
 from nbchat.wire.tokens import content_tokens
 from nbchat.wire.values import plain
 
-__all__ = ["bundle", "bundle_of_rounds", "ended_because", "notes"]
+__all__ = ["bundle", "bundle_of_rounds", "notes"]
 
 _RECORD_VERSION = 1
 # A medium of more bytes is not kept with the cell that sent it, or whose tool gave it: a notebook is read, saved and compared whole.
 _LARGE = 200_000
 # How much of a tool's result the plain text shows, in characters.
 _RESULT = 200
-
-# What servers say of an answer that came to its own end: beside "stop" older TGI, Together, Anthropic and Cohere.
-_ENDS = frozenset({"stop", "eos_token", "eos", "stop_sequence", "end_turn", "COMPLETE"})
-# All other finish reasons, in words a person has.
-_REASONS = {
-    "length": "cut off at max_tokens",
-    "max_tokens": "cut off at max_tokens",
-    "MAX_TOKENS": "cut off at max_tokens",
-    "model_length": "cut off where the model's context ends",  # Mistral
-    "insufficient_system_resource": "cut off: the server ran out of resources",  # DeepSeek
-    "content_filter": "withheld by the server's content filter",
-    "tool_calls": "the model asks for tools",
-    "function_call": "the model asks for a function",
-}
 
 
 def notes(turn: Turn) -> list[str]:
@@ -71,11 +58,6 @@ def _sent(turn: Turn) -> str:
     words = ", ".join(seen.words for seen in media_in(content))
     tokens = f"≈ {content_tokens(content):,} tokens"
     return one_line(f"sent with {words}: {tokens} in all") if words else f"sent {tokens}"
-
-
-def ended_because(reason: str | None) -> str:
-    """Return a finish reason in words a person has; nothing for an answer that came to its own end."""
-    return "" if reason is None or reason in _ENDS else _REASONS.get(reason) or one_line(reason)
 
 
 def bundle(

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nbchat.session.calls import one_line
-from nbchat.session.markdown import as_words, plain_text, safe_markdown
+from nbchat.session.markdown import as_words, one_line, plain_text, safe_markdown
 from nbchat.session.turn import Turn
 
 __all__ = ["ShownChoice", "in_columns", "in_text", "way_to_another"]

@@ -17,7 +17,7 @@ from nbchat.session.conversation import Node
 from nbchat.session.logprobs import Logprobs
 from nbchat.session.prompt import question_of, with_parts
 from nbchat.session.session import Session
-from nbchat.session.turn import Asked
+from nbchat.session.turn import Asked, Turn
 
 __all__ = ["Desk"]
 
@@ -50,9 +50,9 @@ class Desk:
             case ask.Ask(text=text, files=files, raw=raw):
                 asked, found = self._expanded(text, raw=raw), self._uploads.attachment(files)
                 remarks = (*asked.notes, *found.notes)
-                started = self._ask(question_of(asked.content, found.parts), remarks=remarks)
+                started = self._session.ask(question_of(asked.content, found.parts), remarks=remarks)
                 self._uploads.drop(files)
-                return started
+                return self._told(started)
             case ask.Edit(node=node, text=text, raw=raw):
                 before = session.conversation.node(node)
                 if before.role != "user":
@@ -60,10 +60,11 @@ class Desk:
                 # What was sent with it stays; what was put into its text is text by now.
                 asked = self._expanded(text, own_text(before.message.get("content")), raw=raw)
                 kept = beside(before.message.get("content"))
-                return self._ask(question_of(asked.content, kept), parent=before.parent, remarks=asked.notes)
+                edited = question_of(asked.content, kept)
+                return self._told(session.again(before.turn, edited, parent=before.parent, remarks=asked.notes))
             case ask.Regenerate(node=node):
-                question = self._question_of(node)
-                return self._ask(None, parent=question.id, cell=question.cell)
+                question, turn = self._question_of(node), session.conversation.node(node).turn
+                return self._told(session.again(turn, parent=question.id, cell=question.cell))
             case ask.Stop(turn=turn):
                 session.stop(turn)
             case ask.Approve(turn=turn, call=call, allowed=allowed):
@@ -100,9 +101,8 @@ class Desk:
         )
 
     def ask_again(self, asked: Asked) -> dict[str, Any]:
-        """Ask once more what failed, in its place."""
-        question = None if asked.question is None else dict(asked.question)
-        return self._ask(question, parent=asked.parent, system=asked.system, cell=asked.cell)
+        """Ask once more what failed, as it was asked and in its place."""
+        return self._told(self._session.again(asked, asked.question, parent=asked.parent, cell=asked.cell))
 
     def _approve(self, turn: str, call: str, *, allowed: bool) -> None:
         asking = [
@@ -119,10 +119,10 @@ class Desk:
         else:
             asking[0].refuse()
 
-    def _ask(self, question: dict[str, Any] | None, **place: Any) -> dict[str, Any]:
-        session = self._session
-        notice = default_notice(session.client.endpoint, session.parameters.model)
-        return {"turn": session.ask(question, **place).id, "notice": notice}
+    def _told(self, turn: Turn) -> dict[str, Any]:
+        """Return what the page is told of a turn that it has asked for."""
+        notice = default_notice(self._session.client.endpoint, turn.asked.parameters.get("model"))
+        return {"turn": turn.id, "notice": notice}
 
     def _question_of(self, node: str) -> Node:
         """Return the question that a message answers, or that it is."""

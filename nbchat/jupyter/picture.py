@@ -13,9 +13,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nbchat.jupyter.bundle import ended_because
-from nbchat.session.calls import one_line
-from nbchat.session.markdown import plain_text, safe_html
+from nbchat.session.endings import ended_because
+from nbchat.session.markdown import one_line, plain_text, safe_html
 from nbchat.session.row import Row
 from nbchat.session.sweep import Sweep
 from nbchat.wire.values import plain

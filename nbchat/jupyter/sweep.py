@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from nbchat.client.client import Client
 from nbchat.client.secret import Secret
-from nbchat.session.calls import one_line
 from nbchat.session.grid import Grid
+from nbchat.session.markdown import one_line
 from nbchat.session.prompt import Prompt
 from nbchat.session.session import Session
 from nbchat.session.surroundings import surroundings

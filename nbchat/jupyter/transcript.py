@@ -7,11 +7,11 @@ from itertools import islice, takewhile
 from typing import Any
 
 from nbchat.attachments.seen import Seen, media_in, own_text, seen_beside
-from nbchat.jupyter.bundle import ended_because
-from nbchat.session.calls import ShownCall, call_answered, calls_at, live_call, one_line, results_after
+from nbchat.session.calls import ShownCall, call_answered, calls_at, live_call, results_after
 from nbchat.session.conversation import Conversation, Node
-from nbchat.session.markdown import plain_text
-from nbchat.session.toolbox import ASKS_FOR_TOOLS, ToolRun
+from nbchat.session.endings import asks_for_tools, ended_because
+from nbchat.session.markdown import one_line, plain_text
+from nbchat.session.toolbox import ToolRun
 from nbchat.session.turn import Turn
 from nbchat.wire.messages import reasoning_text
 from nbchat.wire.tokens import content_tokens
@@ -197,7 +197,7 @@ def call_entry(call: ShownCall) -> dict[str, Any]:
 def _note(node: Node) -> str:
     """Return how an answer ended, if not of itself, what its request did without, and what else is to remark."""
     # That it asks for tools its calls say themselves.
-    asks = bool(node.message.get("tool_calls")) and node.finish_reason in ASKS_FOR_TOOLS
+    asks = asks_for_tools(node.message, node.finish_reason)
     ended = ended_because(node.finish_reason) if node.status == "done" and not asks else ""
     left = f"{node.left_out} earlier turn{'s' if node.left_out != 1 else ''} left out" if node.left_out else ""
     return "; ".join(filter(None, (ended, left, *(one_line(remark) for remark in node.remarks or ()))))

@@ -15,13 +15,14 @@ from textwrap import indent
 from typing import Any, Literal
 
 from nbchat.session.conversation import Node
-from nbchat.session.markdown import plain_text
-from nbchat.session.toolbox import ASKS_FOR_TOOLS, CallStatus, ToolRun
+from nbchat.session.endings import asks_for_tools
+from nbchat.session.markdown import one_line, plain_text
+from nbchat.session.toolbox import CallStatus, ToolRun
 from nbchat.tools.arguments import read_arguments
 from nbchat.tools.misfits import Misfit
 from nbchat.wire.media import Part, media_parts
 
-__all__ = ["CallState", "ShownCall", "call_answered", "calls_at", "calls_of", "live_call", "one_line", "results_after"]
+__all__ = ["CallState", "ShownCall", "call_answered", "calls_at", "calls_of", "live_call", "results_after"]
 
 # How a call stands; ``unrun`` is one that broke off, or that came with an answer that did.
 CallState = CallStatus | Literal["unrun"]
@@ -162,7 +163,7 @@ def calls_of(
         results: What tools gave to it.
     """
     given = {node.message.get("tool_call_id"): node for node in results}
-    if finish_reason not in ASKS_FOR_TOOLS or (status != "done" and finish_reason is None):
+    if not asks_for_tools(message, finish_reason) or (status != "done" and finish_reason is None):
         without: CallState = "unrun"
     else:
         without = "pending" if status == "done" else "cancelled"
@@ -202,11 +203,6 @@ def _in_seconds(seconds: float) -> str:
     return (
         f"{seconds * 1000:.0f} ms" if seconds < 0.0995 else f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     )
-
-
-def one_line(text: str) -> str:
-    """Return words of anybody's on one line, with nothing in it that a terminal would obey."""
-    return plain_text(" ".join(text.split()))
 
 
 def _text(arguments: Any) -> str:

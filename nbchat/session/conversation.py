@@ -18,7 +18,7 @@ from nbchat.session.replay import Receiver, Said, request_messages
 from nbchat.wire.messages import content_text
 from nbchat.wire.values import plain
 
-__all__ = ["Conversation", "Node", "Status", "new_id", "request_of"]
+__all__ = ["Conversation", "Node", "Status", "new_id", "request_of", "rounds_at"]
 
 Status = Literal["done", "cancelled", "failed", "refused"]
 
@@ -162,12 +162,16 @@ class Conversation:
             answered.add(node.message.get("tool_call_id"))
         return []
 
-    def answer_call(self, call: str, text: str) -> bool:
+    def asks_for_calls(self, head: str | None) -> Node | None:
+        """Return the message on the way to *head* whose calls the results there answer, if any do."""
+        return next((node for node in reversed(self.path(head)) if node.role != "tool"), None)
+
+    def answer_call(self, call: str, content: str | Sequence[Mapping[str, Any]]) -> bool:
         """Add the answer to a call of the last answer.
 
         Args:
             call: The identifier of the call.
-            text: What came of it.
+            content: What came of it.
 
         Returns:
             Whether there are other calls that wait.
@@ -179,7 +183,7 @@ class Conversation:
         if call not in waiting:
             raise ConfigurationError(f"The last answer waits for no call {call!r}.")
         last = self.nodes[self.head or ""]
-        message = {"role": "tool", "tool_call_id": call, "content": text}
+        message = {"role": "tool", "tool_call_id": call, "content": content}
         answer = Node(new_id(), last.id, message, last.turn, last.cell, created=time.time())
         self.add(answer)
         self.head = answer.id
@@ -330,6 +334,18 @@ def _check_measured(node: Node) -> None:
     remarks = node.remarks or ()
     if isinstance(remarks, str) or not all(isinstance(remark, str) for remark in remarks):
         raise ValueError(f"the remarks of {node.id} are not a list of sentences")
+
+
+def rounds_at(path: Sequence[Node]) -> int:
+    """Return how many rounds of calls there were since the last question on the way to the end of a path."""
+    rounds, before = 0, ""
+    for node in path:
+        if node.role == "user":
+            rounds = 0
+        elif node.role == "tool" and before != "tool":
+            rounds += 1
+        before = node.role
+    return rounds
 
 
 def request_of(path: Sequence[Node], system: str | None, receiver: Receiver | None = None) -> list[dict[str, Any]]:

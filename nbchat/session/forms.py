@@ -7,14 +7,13 @@ from typing import Any
 
 from nbchat.errors import AnswerFormatError, CutOffError, RefusedError
 from nbchat.session.completion import Completion
+from nbchat.session.endings import cut_off
 from nbchat.tools.structured import Format
 
 __all__ = ["REMARK", "check", "mending"]
 
 # Said below an answer that was asked for twice; its tokens count twice, too.
 REMARK = "the first answer did not have the form that was asked for, and the model was asked once more"
-# What servers say of an answer that did not come to its own end.
-_CUT_OFF = {"length": "max_tokens ended it", "content_filter": "the server's content filter ended it"}
 
 
 def check(completion: Completion, form: Format) -> None:
@@ -28,9 +27,9 @@ def check(completion: Completion, form: Format) -> None:
     text = completion.text
     if completion.message.refusal:
         raise RefusedError(f"The model declined to answer: {completion.message.refusal}", text=text)
-    if why := _CUT_OFF.get(completion.finish_reason or ""):
+    if why := cut_off(completion.finish_reason):
         raise CutOffError(
-            f"The answer is not whole: {why}.", hint="What had arrived is in the error's text; a larger max_tokens may do.",
+            f"The answer is not whole: it was {why}.", hint="What had arrived is in the error's text; a larger max_tokens may do.",
             text=text,
         )  # fmt: skip
     form.parse(text)
@@ -39,7 +38,5 @@ def check(completion: Completion, form: Format) -> None:
 def mending(completion: Completion, form: Format, problem: AnswerFormatError) -> list[dict[str, Any]]:
     """Return the messages that ask for an answer once more: what was wrong with it, and what it has to be."""
     wanted = f"JSON that fits this schema: {json.dumps(dict(form.schema))}" if form.schema else "JSON"
-    return [
-        {"role": "assistant", "content": completion.text},
-        {"role": "user", "content": f"{problem.args[0]} Answer again, with nothing but {wanted}"},
-    ]
+    said = [{"role": "assistant", "content": completion.text}] if completion.text else []
+    return [*said, {"role": "user", "content": f"{problem.args[0]} Answer again, with nothing but {wanted}"}]

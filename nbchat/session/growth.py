@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbchat.session.completion import Completion
-from nbchat.session.conversation import Conversation, Node, new_id
+from nbchat.session.conversation import Conversation, Node, new_id, rounds_at
 from nbchat.session.replay import server_mark
 from nbchat.session.toolbox import ToolRun
 from nbchat.wire.values import plain, shared
@@ -34,8 +34,14 @@ class Growth:
     def __init__(self, turn: Turn, conversation: Conversation, parent: str | None) -> None:
         self.tip = parent
         self.question = turn.asked.question
+        self._last: str | None = None
         self._turn = turn
         self._conversation = conversation
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of calls the question has had, those of earlier turns that answered it among them."""
+        return 0 if self.question is not None else rounds_at(self._conversation.path(self.tip))
 
     def answer(self, completion: Completion) -> bool:
         """Add a model's answers, and the question before the first; the head moves to the first answer.
@@ -75,7 +81,7 @@ class Growth:
         ]
         turn.answers = answers
         if answers:
-            self.tip = answers[0]
+            self.tip = self._last = answers[0]
         self._conversation.head = self.tip
         return True
 
@@ -88,23 +94,21 @@ class Growth:
         if completion is not None and self.answer(completion):
             return True
         turn, nodes = self._turn, self._conversation.nodes
-        last = nodes.get(self.tip or "")
-        while last is not None and last.role == "tool":
-            last = nodes.get(last.parent or "")
-        if (
-            turn.status not in ("cancelled", "failed")
-            or last is None
-            or (last.turn, last.role) != (turn.id, "assistant")
-        ):
+        if self._last is None or turn.status not in ("cancelled", "failed"):
             return False
-        nodes[last.id] = replace(last, status=turn.status, error=str(turn.error) if turn.error else None)
+        nodes[self._last] = replace(
+            nodes[self._last], status=turn.status, error=str(turn.error) if turn.error else None
+        )
         return True
 
     def set_aside(self, completion: Completion) -> None:
-        """Add an answer that another one will take the place of: it stays in the tree, as that one's sibling."""
-        self.answer(completion)
-        parent = self._conversation.nodes[self.tip or ""].parent
-        self.tip = self._conversation.head = parent
+        """Add an answer that another one is to take the place of: it stays in the tree, as that one's sibling.
+
+        The head stays on it until the other has come, which may never be; one that says nothing leaves no trace.
+        """
+        if any(_has_text(choice.message) for choice in completion.choices):
+            self.answer(completion)
+            self.tip = self._conversation.nodes[self.tip or ""].parent
 
     def results(self, runs: Sequence[ToolRun]) -> None:
         """Add what tools gave, in the order of the calls; what is not over is not among it."""

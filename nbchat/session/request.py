@@ -86,6 +86,12 @@ class Request:
             return None
         return LeftOut(self._cut, self._window.tokens, limit.tokens if limit else None, estimated=not self._counted)
 
+    @property
+    def wants_no_calls(self) -> bool:
+        """Whether it tells the model to answer without tools; what goes into the body by hand can't take that back."""
+        extra = self._asked.parameters.get("extra_body") or {}
+        return "none" in (self._offered.get("tool_choice"), extra.get("tool_choice"))
+
     def body(self) -> dict[str, Any]:
         """Return it as it is sent."""
         parameters = {**self._asked.parameters, **self._offered, "model": self._model}

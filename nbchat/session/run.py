@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import EllipsisType
@@ -35,7 +35,6 @@ from nbchat.session.events import (
     ToolChanged,
     TurnEnded,
     TurnNoticed,
-    TurnQueued,
     TurnStarted,
 )
 from nbchat.session.forms import REMARK, check, mending
@@ -44,7 +43,7 @@ from nbchat.session.prompt import configured_limits
 from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
 from nbchat.session.sources import all_tools
-from nbchat.session.toolbox import ASKS_FOR_TOOLS, Approve, Toolbox, ToolRun
+from nbchat.session.toolbox import Approve, Toolbox, ToolRun
 from nbchat.session.turn import Asked, Step, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
@@ -103,7 +102,7 @@ class Runner:
         self._process = os.getpid()
 
     def start(self, turn: Turn) -> None:
-        """Run a turn as soon as those asked before it have ended.
+        """Run a turn as soon as those asked before it have ended; whoever holds no lock then tells of it.
 
         Raises:
             ConfigurationError: The interpreter is ending.
@@ -122,7 +121,6 @@ class Runner:
             before, self.last = self.last, turn
             self.running.append(turn)
             portal.start(self._run(turn, before))
-        self._events.emit(TurnQueued(turn))
 
     # ---- on the I/O thread -----------------------------------------------------------------------------------------
 
@@ -146,7 +144,7 @@ class Runner:
             after: list[dict[str, Any]] = []
             while True:
                 with self._lock:
-                    path = self._conversation.path(growth.tip)
+                    path, rounds = self._conversation.path(growth.tip), growth.rounds
                 request = Request(
                     replace(turn.asked, question=growth.question),
                     path,
@@ -155,16 +153,20 @@ class Runner:
                     served=served,
                     endpoint=endpoint,
                     receiver=receiver,
-                    offered=toolbox.offer(turn.asked.parameters, len(turn.steps), self._host.tool_rounds),
+                    offered=toolbox.offer(turn.asked.parameters, rounds, self._host.tool_rounds),
                     after=after,
                 )
                 await self._ask(turn, client, request)
-                if await self._call(turn, growth, toolbox):
-                    continue
-                again = self._mend(turn, growth, mended=bool(after))
-                if not again:
+                answer = turn.answered(endpoint)
+                runs, remarks = toolbox.calls_of(answer, wanted=not request.wants_no_calls)
+                turn.remarks += [remark for remark in remarks if remark not in turn.remarks]
+                if runs:
+                    if not await self._call(turn, growth, toolbox, answer, runs):
+                        break
+                elif again := self._mend(turn, growth, answer, mended=bool(after)):
+                    after = again
+                else:
                     break
-                after = again
             turn.end("done")
         except asyncio.CancelledError:
             turn.end("cancelled")
@@ -191,13 +193,10 @@ class Runner:
             censor=endpoint.api_key.censor if endpoint.api_key else str,
         )
 
-    async def _call(self, turn: Turn, growth: Growth, toolbox: Toolbox) -> bool:
-        """Call the tools that the model's last answer asks for; whether it is to be asked again, with their results."""
-        answer = turn.fresh
-        # A call that was cut off is kept for show, and so is one that nobody offered.
-        if answer is None or toolbox.empty or answer.finish_reason not in ASKS_FOR_TOOLS or not answer.tool_calls:
-            return False
-        runs = [ToolRun(asked) for asked in answer.tool_calls]
+    async def _call(
+        self, turn: Turn, growth: Growth, toolbox: Toolbox, answer: Completion, runs: Sequence[ToolRun]
+    ) -> bool:
+        """Call the tools that an answer asks for; whether the model is to be asked again, with their results."""
         with self._lock:
             growth.answer(answer)
         turn.step(Step(answer, runs))
@@ -242,14 +241,14 @@ class Runner:
         if not accumulator.completion().choices:
             raise EmptyAnswerError("The server gave no answer.", hint="Try again.")
 
-    def _mend(self, turn: Turn, growth: Growth, *, mended: bool) -> list[dict[str, Any]]:
+    def _mend(self, turn: Turn, growth: Growth, answer: Completion, *, mended: bool) -> list[dict[str, Any]]:
         """Set an answer aside that has not the form that was asked for; return what asks for it once more.
 
         Raises:
             AnswerFormatError: It was asked for once more already, refused, or cut off: asking again would not help.
         """
-        answer, form = turn.fresh, turn.asked.form
-        if answer is None or form is None:
+        form = turn.asked.form
+        if form is None:
             return []
         try:
             check(answer, form)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from traitlets import TraitError
 
+from nbchat.attachments.attach import to_parts
 from nbchat.client.capacity import limits
 from nbchat.client.client import Client
 from nbchat.client.config import settings
@@ -24,15 +25,15 @@ from nbchat.session.attendance import Attendance
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, Window, checked_context
 from nbchat.session.conversation import Conversation, Node, request_of
-from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged
+from nbchat.session.events import Event, Events, HeadMoved, ParameterChanged, SystemChanged, TurnQueued
 from nbchat.session.line import Line
 from nbchat.session.parameters import Parameters
-from nbchat.session.prompt import Prompt, attached_as_configured, question_of
+from nbchat.session.prompt import Prompt, attached_as_configured, configured_limits, question_of, with_parts
 from nbchat.session.replay import Receiver, seen_after
 from nbchat.session.request import Request, first_cut
 from nbchat.session.run import Runner, receiver_of
 from nbchat.session.sources import ToolSource, sorted_out
-from nbchat.session.toolbox import Approve, Toolbox, calling_session
+from nbchat.session.toolbox import Approve, Toolbox, calling_session, checked_rounds
 from nbchat.session.turn import Asked, Turn
 from nbchat.tools.results import report
 from nbchat.tools.structured import format_of
@@ -62,12 +63,13 @@ class Session:
             form (see :attr:`tools`, and :func:`nbchat.tool` for how much of a result the model is told).
         approve: Whether a person is asked before a tool is called: always, never, or a function that is given the tool's
             name and the arguments and says so. Tools may ask for it themselves, with ``@tool(approve=True)``.
-        tool_rounds: How many rounds of calls a turn may have; then the model is asked to answer without tools.
+        tool_rounds: How many rounds of calls a turn may have; then the model is asked to answer without tools, and calls
+            that it makes all the same are not run.
         **parameters: Request fields, as in :class:`~nbchat.session.parameters.Parameters`.
 
     Raises:
         TraitError: A parameter is out of bounds.
-        ConfigurationError: The base URL is not one, or the context is neither of the two.
+        ConfigurationError: The base URL is not one, the context is neither of the two, or the rounds are no number.
 
     Example:
         >>> chat = Session(system="You are terse.", temperature=0.2)
@@ -105,6 +107,8 @@ class Session:
         self._conversation = Conversation()
         self._events = Events()
         self._lock = threading.RLock()
+        # How each turn was asked, for those that go on from it or ask again.
+        self._asks: dict[str, Asked] = {}
         self._runner = Runner(self, self._conversation, self._events, self._lock)
         self.parameters.observe(self._parameter_changed)
 
@@ -156,7 +160,11 @@ class Session:
         tools: Iterable[Any] | None = None,
         remarks: Sequence[str] = (),
     ) -> Turn:
-        """Start a turn: what :meth:`stream`, :meth:`regenerate`, :meth:`edit` and the cell magic have in common.
+        """Start a turn: what :meth:`stream`, :meth:`again` and the cell magic have in common.
+
+        A tool that asks the session which waits for it is refused. Only the tool's own thread is known, and what Python
+        gives its context to: a thread that the tool starts and waits for is not, and if that one asks, both wait until the
+        turn is stopped, or the tool's time is over. Let a tool ask another session, ``chat.fork()``.
 
         Args:
             question: The user's message; ``None`` to answer the question *parent* again.
@@ -172,14 +180,60 @@ class Session:
             ConfigurationError: Something can't be a tool, or a tool asks the session that waits for it.
             TraitError: An override is out of bounds.
         """
+        asked = self._asked(question, overrides or {}, tools)
+        turn = self._start(replace(asked, parent=parent, cell=cell, streamed=streamed, system=system), remarks)
+        self._events.emit(TurnQueued(turn))
+        return turn
+
+    def again(
+        self,
+        before: str | Asked,
+        question: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        parent: str | EllipsisType | None,
+        cell: str | None = None,
+        tools: Iterable[Any] | None = None,
+        remarks: Sequence[str] = (),
+    ) -> Turn:
+        """Start a turn that is asked as another one was: with what was given for that turn alone, and else as the session is now.
+
+        Args:
+            before: The identifier of the other turn, or what it was asked. Of a turn that was not asked in this process,
+                nothing is known but the conversation: it is asked as the session is.
+            question: As for :meth:`ask`, and so is all that follows.
+            overrides: Request fields for this turn, which count over those of the other.
+            parent: The node it follows.
+            cell: The notebook cell that asks.
+            tools: The tools for this turn, in place of the other's.
+            remarks: What is to be said below the answer.
+
+        Raises:
+            ConfigurationError: As :meth:`ask`.
+            TraitError: As :meth:`ask`.
+        """
+        asked = before if isinstance(before, Asked) else self._asks.get(before, Asked(None))
+        return self.ask(
+            question,
+            {**asked.overrides, **(overrides or {})},
+            parent=parent,
+            system=asked.system,
+            cell=cell,
+            streamed=asked.streamed,
+            tools=asked.given if tools is None else tools,
+            remarks=remarks,
+        )
+
+    def _start(self, asked: Asked, remarks: Sequence[str] = ()) -> Turn:
+        """Have a turn run when those before it have ended; whoever calls tells of it, when they hold no lock."""
         if calling_session.get() is self:
             raise ConfigurationError(
                 "A tool can't ask the session that called it, which waits for the tool.",
                 hint="Ask another one: chat.fork().send(…).",
             )
-        asked = self._asked(question, overrides or {}, tools)
-        turn = Turn(replace(asked, parent=parent, cell=cell, streamed=streamed, system=system), self)
+        turn = Turn(asked, self)
         turn.remarks += remarks
+        self._asks[turn.id] = replace(asked, question=None)
         self._runner.start(turn)
         return turn
 
@@ -187,14 +241,24 @@ class Session:
         self, question: Mapping[str, Any] | None, overrides: Mapping[str, Any], tools: Iterable[Any] | None
     ) -> Asked:
         """Return what is asked, with the session's parameters, tools and form as they are now."""
+        overridden, given = dict(overrides), None if tools is None else tuple(tools)
         wanted = overrides.get("response_format", self.parameters.response_format)
         form = None if wanted is None else format_of(wanted)
         if form is not None:
             overrides = {**overrides, "response_format": form.to_dict()}
         parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides)}
         fields = {name: value for name, value in parameters.items() if value is not None}
-        offered, sources = sorted_out(self.tools if tools is None else tools)
-        return Asked(question, fields, tools=offered, form=form, context=self._context, sources=sources)
+        offered, sources = sorted_out(self.tools if given is None else given)
+        return Asked(
+            question,
+            fields,
+            tools=offered,
+            form=form,
+            context=self._context,
+            sources=sources,
+            overrides=overridden,
+            given=given,
+        )
 
     def request(
         self, prompt: Prompt = "", *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
@@ -237,29 +301,44 @@ class Session:
         body = {**request.body(), "model": served}
         return {name: value for name, value in body.items() if name != "model" or value}
 
-    def regenerate(self, **overrides: Any) -> Turn:
+    def regenerate(self, *, tools: Iterable[Any] | None = None, **overrides: Any) -> Turn:
         """Ask the last question again; the new answer becomes a sibling of the old one and takes the head.
+
+        It is asked as it was for the old answer, with the tools, the form and the request fields that were given for that turn
+        alone; what the session has, it has as it is now.
+
+        Args:
+            tools: The tools for this turn, in place of those.
+            **overrides: Request fields for this turn only, which count over those.
 
         Raises:
             ConfigurationError: Nothing was asked yet.
+            TraitError: An override is out of bounds.
         """
         with self._lock:
             question = self._conversation.last_question()
-        if question is None:
+            head = self._conversation.nodes.get(self._conversation.head or "")
+        if question is None or head is None:
             raise ConfigurationError("There is no question to ask again.")
-        return self.ask(None, overrides, parent=question.id, cell=question.cell)
+        return self.again(head.turn, None, overrides, parent=question.id, cell=question.cell, tools=tools)
 
-    def edit(self, index: int, prompt: Prompt, *, attach: Any = (), **overrides: Any) -> Turn:
+    def edit(
+        self, index: int, prompt: Prompt, *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
+    ) -> Turn:
         """Ask another question in the place of an earlier one; the old one stays in the tree as its sibling.
+
+        It is asked as the old one was, see :meth:`regenerate`.
 
         Args:
             index: Where the question is in :attr:`messages`, from 0, or from the end if negative.
             prompt: The new question.
             attach: What goes with it, as in :meth:`send`; what went with the old one does not.
-            **overrides: Request fields for this turn only.
+            tools: The tools for this turn, in place of the old one's.
+            **overrides: Request fields for this turn only, which count over the old one's.
 
         Raises:
             ConfigurationError: There is no question at that place.
+            TraitError: An override is out of bounds.
         """
         with self._lock:
             places = self._places()
@@ -267,7 +346,8 @@ class Session:
         if node is None or node.role != "user":
             raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
         found = attached_as_configured(attach)
-        return self.ask(question_of(prompt, found.parts), overrides, parent=node.parent, remarks=found.notes)
+        asked = question_of(prompt, found.parts)
+        return self.again(node.turn, asked, overrides, parent=node.parent, tools=tools, remarks=found.notes)
 
     def tool(self, function: Any = None, /, **settings: Any) -> Any:
         """Offer a function to the model, as a decorator that leaves the function what it is.
@@ -299,19 +379,33 @@ class Session:
 
         Args:
             tool_call_id: Which call, as in ``completion.tool_calls[0].id``.
-            result: What came of it: text, or anything that has a form as text.
+            result: What came of it, as a tool returns it: text, data, a table, a figure.
 
         Returns:
-            The model's next turn, which begins when the last of its calls is answered; ``None`` while others are not.
+            The model's next turn, which begins when the last of its calls is answered; ``None`` while others are not. It
+            goes on with what the turn that asks for the calls was asked with: the model and all request fields, tools and
+            form, and its rounds of calls are counted on.
 
         Raises:
-            ConfigurationError: The last answer waits for no such call.
+            ConfigurationError: The last answer waits for no such call, or a turn runs.
         """
-        text = report(result).text
+        told = report(result, to_parts=partial(to_parts, limits=configured_limits()))
         with self._moving() as conversation:
-            rest = conversation.answer_call(tool_call_id, text)
-            head = conversation.head
-        return None if rest else self.ask(None, parent=head)
+            if self._runner.running:
+                raise ConfigurationError(
+                    "A call can't be answered while a turn runs.", hint="Wait for it first: chat.turn.wait()."
+                )
+            if conversation.answer_call(tool_call_id, with_parts(told.text, told.parts)):
+                return None
+            turn = self._start(replace(self._goes_on(conversation), parent=conversation.head))
+        self._events.emit(TurnQueued(turn))
+        return turn
+
+    def _goes_on(self, conversation: Conversation) -> Asked:
+        """Return how the turn was asked whose calls the head answers; of one of another process, as far as is kept of it."""
+        node = conversation.asks_for_calls(conversation.head)
+        known = self._asks.get(node.turn) if node is not None else None
+        return known or self._asked(None, (node and node.parameters) or {}, None)
 
     def attend(self) -> Callable[[], None]:
         """Say that a person is there who can be asked whether a tool may be called; what is returned takes it back.
@@ -432,8 +526,20 @@ class Session:
     def context(self, context: Context) -> None:
         self._context = checked_context(context)
 
+    @property
+    def tool_rounds(self) -> int:
+        """How many rounds of calls a turn may have; with 0 the tools are offered, and none is to be called."""
+        return self._tool_rounds
+
+    @tool_rounds.setter
+    def tool_rounds(self, rounds: int) -> None:
+        self._tool_rounds = checked_rounds(rounds)
+
     def choose(self, index: int) -> None:
         """Stand on another answer to the last question, and on what followed it.
+
+        Of several answers to one request the tools are called for the first. The calls of the one that is chosen are no
+        part of the next request, unless they are answered with :meth:`submit`.
 
         Args:
             index: Which of the answers, from 0 in the order they were given.
@@ -514,6 +620,7 @@ class Session:
             tool_rounds=self.tool_rounds,
         )
         with self._lock:
+            other._asks = dict(self._asks)
             other._system = self._system
             other._conversation.take_over(self._conversation)
         other.parameters.replace(self.parameters.to_dict())

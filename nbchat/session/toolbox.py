@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from nbchat.client import portal
 from nbchat.errors import ConfigurationError
+from nbchat.session.completion import Completion
+from nbchat.session.endings import asks_for_tools, cut_off
 from nbchat.session.prompt import with_parts
 from nbchat.tools.arguments import read_arguments
 from nbchat.tools.calling import Outcome, call, needs_approval
@@ -19,20 +21,35 @@ from nbchat.tools.tool import Tool
 from nbchat.tools.writing import ToParts
 from nbchat.wire.messages import ToolCall
 
-__all__ = ["ASKS_FOR_TOOLS", "Approve", "CallStatus", "ToolRun", "Toolbox", "calling_session"]
+__all__ = ["Approve", "CallStatus", "ToolRun", "Toolbox", "calling_session", "checked_rounds"]
 
 CallStatus = Literal["pending", "asking", "running", "done", "failed", "refused", "cancelled"]
-# What servers say where the model waits for tools: the API, and some that say "stop" although there are calls. A call that
-# comes with any other word may not be whole.
-ASKS_FOR_TOOLS = frozenset({"tool_calls", "stop", None})
 # Whether a person is asked before a tool is called with these arguments: always, never, or as a function says.
 Approve = bool | Callable[[str, dict[str, Any]], bool]
+
+# Said below an answer of calls that were not made.
+_UNWANTED = "the model asked for tools although it was to answer without, and they were not called"
+_NOT_WHOLE = "the answer broke off in a call of a tool, and none of its calls was made"
+_OF_OTHERS = "tools are called for the first answer alone, and another asks for some, too"
 
 # Seconds until nobody is there to be asked, and between two looks.
 _MOMENT, _GLANCE = 1.0, 0.05
 
 # In a tool: the session whose turn called it.
 calling_session: ContextVar[object] = ContextVar("calling_session", default=None)
+
+
+def checked_rounds(value: object) -> int:
+    """Return *value* if it says how many rounds of calls a turn may have.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if not isinstance(value, int) or value < 0:
+        raise ConfigurationError(
+            f"tool_rounds is a whole number, not {value!r}.", hint="0 offers the tools and has none called."
+        )
+    return value
 
 
 class ToolRun:
@@ -148,18 +165,41 @@ class Toolbox:
             ConfigurationError: The tool that is to be called is none of them.
         """
         offered: dict[str, Any] = {}
+        choice = fields.get("tool_choice")
         if self._tools:
             offered["tools"] = [tool.to_dict() for tool in self._tools.values()]
-        choice = fields.get("tool_choice")
-        if rounds and rounds >= most:
+        if self._tools and rounds >= most:
             choice = "none"
-        elif rounds and choice != "none":
-            choice = choice and "auto"
+        elif rounds and choice not in (None, "none"):
+            choice = "auto"
         elif isinstance(choice, str) and choice not in ("none", "auto", "required"):
             if self._tools and choice not in self._tools:
                 raise ConfigurationError(f"There is no tool {choice!r}: they are {', '.join(self._tools)}.")
             choice = {"type": "function", "function": {"name": choice}}
         return {**offered, "tool_choice": choice} if choice else offered
+
+    def calls_of(self, answer: Completion, *, wanted: bool) -> tuple[list[ToolRun], list[str]]:
+        """Return the calls that an answer asks for, and what is to be said below it of those that are not made.
+
+        A call that was cut off is kept for show, and so is one that comes where no tools are offered. Of several choices
+        the first is gone on from: the calls of the others are not made.
+
+        Args:
+            answer: The answer.
+            wanted: Whether the model was free to ask for calls.
+        """
+        if self.empty:
+            return [], []
+        asking = sum(bool(choice.message.tool_calls) for choice in answer.choices)
+        remarks = [_OF_OTHERS] if asking > bool(answer.tool_calls) else []
+        if not answer.tool_calls:
+            return [], remarks
+        if not wanted:
+            return [], [_UNWANTED]
+        if not asks_for_tools(answer.message.to_dict(), answer.finish_reason):
+            # Of an answer that was cut off that is said anyhow.
+            return [], remarks if cut_off(answer.finish_reason) else [_NOT_WHOLE, *remarks]
+        return [ToolRun(asked) for asked in answer.tool_calls], remarks
 
     def answers(self, run: ToolRun) -> bool:
         """Whether a call is answered here: neither by the caller of the session, nor in a form that is no function's."""

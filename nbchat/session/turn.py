@@ -48,6 +48,8 @@ class Asked:
         form: The form that the answer is to have.
         context: What to do where the conversation does not fit: fail, or leave the oldest turns out.
         sources: Servers whose tools it may call, too.
+        overrides: The request fields that were given for this turn alone, as they were given.
+        given: The tools that were given for this turn alone; ``None`` where they are the session's.
     """
 
     question: Mapping[str, Any] | None
@@ -60,6 +62,8 @@ class Asked:
     form: Format | None = None
     context: Context = "error"
     sources: Sequence[ToolSource] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    given: Sequence[Any] | None = None
 
 
 class Step(NamedTuple):
@@ -178,8 +182,7 @@ class Turn:
         """What has come of the request that is on its way, or was the last; ``None`` before anything came."""
         if self._endpoint is None or not (self._accumulator.started or (self._came and self.status == "done")):
             return None
-        answer = self._accumulator.completion()
-        return Completion(answer, self._endpoint, rate_limits=self.rate_limits, form=self.asked.form)
+        return self.answered(self._endpoint)
 
     @property
     def settled_pieces(self) -> int:
@@ -360,6 +363,11 @@ class Turn:
             if self.first_text is None:
                 self.first_text = time.time()
             self.pieces.extend(pieces)
+
+    def answered(self, endpoint: Endpoint) -> Completion:
+        """Return what the request brought that has just ended, even if that says nothing."""
+        answer = self._accumulator.completion()
+        return Completion(answer, endpoint, rate_limits=self.rate_limits, form=self.asked.form)
 
     def step(self, step: Step) -> None:
         """Note an answer that is not the last; what comes next is another."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Container
 from typing import Any
 
 __all__ = ["Call", "Calls"]
@@ -20,11 +21,12 @@ class Call:
     Names and identifiers are set, arguments and input are joined.
     """
 
-    __slots__ = ("body", "data", "id", "index", "kind", "name", "words")
+    __slots__ = ("body", "data", "given", "id", "index", "kind", "name", "words")
 
     def __init__(self, index: int | str | None) -> None:
         self.index = index
         self.id: str | None = None
+        self.given: str | None = None  # an identifier that we gave it
         self.kind = "function"
         self.name: str | None = None
         self.words: list[str] = []  # of the arguments, or of the input
@@ -54,13 +56,18 @@ class Call:
             else:
                 self.body[name] = value
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the call in the API's shape; one that the server gave no identifier gets its own."""
-        if self.id is None:
-            self.id = f"call_{secrets.token_hex(12)}"
+    def to_dict(self, taken: Container[str] = ()) -> dict[str, Any]:
+        """Return the call in the API's shape.
+
+        Args:
+            taken: The identifiers of other calls: a call that the server gave one of these, or none, gets its own.
+        """
+        made = self.id
+        if made is None or made in taken:
+            made = self.given = self.given or f"call_{secrets.token_hex(12)}"
         words = "arguments" if self.kind == "function" else "input"
         body = {"name": self.name or "", words: "".join(self.words), **self.body}
-        return {"id": self.id, "type": self.kind, self.kind: body, **self.data}
+        return {"id": made, "type": self.kind, self.kind: body, **self.data}
 
 
 class Calls:
@@ -104,8 +111,12 @@ class Calls:
         return None if known is not None and call_id and known.id not in (None, call_id) else known
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return the calls in the API's shape."""
-        return [call.to_dict() for call in self._all.copy()]
+        """Return the calls in the API's shape, each with an identifier of its own."""
+        calls: dict[str, dict[str, Any]] = {}
+        for call in self._all.copy():
+            made = call.to_dict(calls)
+            calls[made["id"]] = made
+        return list(calls.values())
 
 
 def _index(delta: dict[str, Any]) -> int | str | None:

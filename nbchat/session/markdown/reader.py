@@ -72,6 +72,11 @@ def plain_text(text: str) -> str:
     return text.replace("\r\n", "\n").translate(_CONTROLS).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def one_line(text: str) -> str:
+    """Words of anybody's on one line, with nothing in it that a terminal would obey."""
+    return plain_text(" ".join(text.split()))
+
+
 def parse(text: str) -> list[Token]:
     """The tokens of a document.
 
