@@ -355,6 +355,29 @@ def test_a_failed_turn_is_shown_until_it_is_asked_again(front: Front, chat: nbch
     assert front.panel.get_state(["turns"])["turns"] == []
 
 
+def test_what_the_panel_asks_again_is_asked_as_before(front: Front, chat: nbchat.Session, server: ScriptedServer):
+    """Retry, Regenerate and Edit ask with what was given for the turn alone: its model, its tools, its form."""
+
+    def look() -> str:
+        """Look around."""
+        return "nothing"
+
+    chat.client.http.max_retries = 0
+    server.error(500, {"error": {"message": "oh"}})
+    turn = chat.stream("Q", tools=[look], model="big", temperature=1.5, response_format=list[int])
+    turn.wait(PATIENCE)
+    server.always_answer('{"items": [1]}')
+    front.ask("retry", turn=turn.id)
+    question, answer = front.path(2)["messages"]
+    front.ask("regenerate", node=answer["id"])
+    chat.turn.wait(PATIENCE)
+    front.ask("edit", node=question["id"], text="Q2")
+    chat.turn.wait(PATIENCE)
+    first, *others = (request.json for request in server.requests)
+    assert len(others) == 3
+    assert all({**other, "messages": first["messages"]} == first for other in others)
+
+
 def test_only_another_try_is_called_one(front: Front, chat: nbchat.Session, server: ScriptedServer):
     """A turn waits, and says what for; that it is tried again is said only of a request that failed."""
     gate = threading.Event()

@@ -564,6 +564,117 @@ def test_a_tool_that_is_declared_only(server: ScriptedServer, ask_for: Any):
     assert still_answers(chat, server)
 
 
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+
+
+def test_an_answer_goes_on_as_it_was_asked(server: ScriptedServer, ask_for: Any):
+    """After a submitted result the model is asked with all that the turn was asked with, but a choice that forces a call."""
+    chat = Session("small", base_url=server.url, context="trim")
+    own = {"model": "big", "temperature": 0.1, "response_format": list[int], "tool_choice": "weather"}
+    ask_for(("c", "weather", "{}"))
+    chat.send("?", tools=[WEATHER], **own)
+    chat.context = "error"
+    server.answer('{"items": [1]}')
+    turn = chat.submit("c", "sunny")
+    assert turn.result(PATIENCE).parsed == [1]
+    first, second = (request.json for request in server.requests)
+    assert first["tool_choice"]["function"]["name"] == "weather"
+    assert second == {**first, "tool_choice": "auto", "messages": second["messages"]}
+    assert turn.asked.context == "trim"
+    server.answer("Plain.")
+    assert chat.send("And now?").text == "Plain."
+    assert server.requests[-1].json["model"] == "small"
+
+
+def test_rounds_of_submitted_results_are_counted(server: ScriptedServer, ask_for: Any):
+    """The rounds of a question are limited, whoever answers its calls."""
+    chat = Session("m", base_url=server.url, tools=[WEATHER], tool_rounds=2)
+    ask_for(("a", "weather", "{}"))
+    chat.send("?")
+    ask_for(("b", "weather", "{}"))
+    chat.submit("a", "sunny").result(PATIENCE)
+    server.answer("Sunny.")
+    assert chat.submit("b", "still sunny").result(PATIENCE).text == "Sunny."
+    assert [request.json.get("tool_choice") for request in server.requests] == [None, None, "none"]
+
+
+def test_what_is_submitted_is_told_as_what_a_tool_returns(server: ScriptedServer, ask_for: Any):
+    """A submitted figure goes to the model as a picture, and a table as a table."""
+    chat = Session("m", base_url=server.url, tools=[WEATHER])
+    ask_for(("c", "weather", "{}"), ("d", "weather", "{}"))
+    chat.send("?")
+    server.answer("I see.")
+    chat.submit("c", Figure(figsize=(1, 1)))
+    chat.submit("d", pd.DataFrame({"a": range(3)})).result(PATIENCE)
+    assert "pandas DataFrame, 3 rows × 1 column" in results(server)[1]
+    shown = server.requests[-1].json["messages"][-1]["content"]
+    assert shown[1]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert still_answers(chat, server)
+
+
+def test_a_result_while_a_turn_runs(server: ScriptedServer, ask_for: Any):
+    """A result is not taken while a turn runs, whose place it would take: the turn's exchange stays what it is."""
+    chat = Session("m", base_url=server.url, tools=[WEATHER])
+    ask_for(("c", "weather", "{}"))
+    chat.send("?")
+    gate = threading.Event()
+    server.stream(chunk("Other"), gate, chunk(finish="stop"))
+    turn = chat.stream("Something else.")
+    assert next(iter(turn)) == "Other"
+    with pytest.raises(ConfigurationError, match="can't be answered while a turn runs"):
+        chat.submit("c", "late")
+    gate.set()
+    turn.result(PATIENCE)
+    assert [message["content"] for message in chat.messages] == ["?", "", "Something else.", "Other"]
+
+
+def test_a_result_after_a_restart(server: ScriptedServer, ask_for: Any):
+    """A session that was read from a file goes on with the request fields that the conversation holds."""
+    chat = Session("small", base_url=server.url, tools=[WEATHER])
+    ask_for(("c", "weather", "{}"))
+    chat.send("?", model="big", temperature=0.1, response_format=list[int])
+    read = Session.from_json(chat.to_json(), base_url=server.url, tools=[WEATHER])
+    server.answer('{"items": [1]}')
+    assert read.submit("c", "sunny").result(PATIENCE).parsed == {"items": [1]}
+    first, second = (request.json for request in server.requests)
+    assert second == {**first, "messages": second["messages"]}
+
+
+AGAIN = {
+    "regenerate": lambda chat, **own: chat.regenerate(**own),
+    "edit": lambda chat, **own: chat.edit(0, "!", **own),
+    "regenerate in a fork": lambda chat, **own: chat.fork().regenerate(**own),
+}
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+def test_asking_again_asks_as_before(server: ScriptedServer, again: Any):
+    """Whoever asks again keeps a turn's own tools, form and fields; what the session has is as it is now."""
+    chat = Session("small", base_url=server.url, seed=1)
+    server.always_answer('{"items": [1]}')
+    own = {"model": "big", "response_format": list[int]}
+    chat.ask({"role": "user", "content": "?"}, own, tools=[add], system="Be terse.").result(PATIENCE)
+    chat.parameters.seed = 2
+    assert again(chat).result(PATIENCE).parsed == [1]
+    assert server.requests[1].json["messages"][0] == {"role": "system", "content": "Be terse."}
+    assert again(chat, tools=[boom], model="other", response_format=None).result(PATIENCE).parsed == {"items": [1]}
+    sent = [request.json for request in server.requests]
+    assert [body["tools"][0]["function"]["name"] for body in sent] == ["add", "add", "boom"]
+    assert [(body["model"], body["seed"]) for body in sent] == [("big", 1), ("big", 2), ("other", 2)]
+    assert ["response_format" in body for body in sent] == [True, True, False]
+
+
+def test_asking_again_what_was_read_from_a_file(chat: Session, server: ScriptedServer):
+    """Of a conversation from a file the last question is asked with what the session has."""
+    server.answer("a")
+    chat.send("?", tools=[boom], model="big")
+    read = Session.from_json(chat.to_json(), base_url=server.url, tools=[add])
+    server.answer("b")
+    assert read.regenerate().result(PATIENCE).text == "b"
+    sent = server.requests[-1].json
+    assert (sent["model"], sent["tools"][0]["function"]["name"]) == ("m", "add")
+
+
 def test_tools_for_one_turn(chat: Session, server: ScriptedServer):
     """Tools given with a question take the place of the session's, and none are none."""
     server.answer("a")
