@@ -60,7 +60,8 @@ def valid(*tools):
     sent = [made.to_dict() for made in tools]
     validator("request").validate({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "tools": sent})
     for one in sent:
-        jsonschema.Draft202012Validator.check_schema(one["function"]["parameters"])
+        if one["type"] == "function":
+            jsonschema.Draft202012Validator.check_schema(one["function"]["parameters"])
     return sent
 
 
@@ -164,6 +165,29 @@ def test_a_declared_tool_needs_only_a_name():
     assert sent["function"] == {"name": "now", "parameters": {"type": "object", "properties": {}}}
 
 
+GRAMMAR = {"type": "grammar", "grammar": {"syntax": "lark", "definition": 'start: "yes" | "no"'}}
+CUSTOM = {"type": "custom", "custom": {"name": "vote", "description": "Vote.", "format": GRAMMAR}}
+
+
+def test_a_custom_tool_is_sent_as_it_was_given():
+    """A custom tool of the API's goes by its name, is declared only, and is sent with all that its dict says."""
+    made = as_tool(CUSTOM)
+    assert (made.name, made.declared) == ("vote", True)
+    assert valid(made) == [CUSTOM]
+    made.to_dict()["custom"].clear()
+    assert valid(made) == [CUSTOM]
+    assert made.choice() == {"type": "custom", "custom": {"name": "vote"}}
+
+
+def test_a_tool_of_the_server_is_sent_as_it_was_given():
+    """A tool that a server has itself goes by its type; what it is can't be said beside its dict."""
+    search = {"type": "web_search", "search_context_size": "low"}
+    made = as_tool(search)
+    assert (made.name, made.to_dict(), made.choice()) == ("web_search", search, {"type": "web_search"})
+    with pytest.raises(ConfigurationError, match="web_search is sent as it was given"):
+        tool(search, name="search")
+
+
 def test_what_is_sent_is_a_copy():
     """Whoever changes what is sent does not change the tool."""
     made = as_tool(DECLARED)
@@ -201,6 +225,9 @@ def test_a_name_that_is_given_has_to_be_allowed(name):
     ("thing", "words"),
     [
         (5, "A int can't be a tool."),
+        ({}, "A dict that is a tool looks like"),
+        ({"type": "custom", "custom": {}}, "A dict that is a tool looks like"),
+        ({"type": "custom", "custom": {"name": "a b"}}, "'a b' can't be the name of a tool"),
         ({"type": "function"}, "A dict that is a tool looks like"),
         ({"type": "function", "function": {"name": 5}}, "A dict that is a tool looks like"),
         (

@@ -640,6 +640,20 @@ def test_a_result_after_a_restart(server: ScriptedServer, ask_for: Any):
     assert second == {**first, "messages": second["messages"]}
 
 
+def test_a_custom_tool(server: ScriptedServer):
+    """A custom tool is offered, and its call, whose input is any text, is answered by whoever asked."""
+    vote = {"type": "custom", "custom": {"name": "vote"}}
+    chat = Session("m", base_url=server.url, tools=[vote, add])
+    asked = {"index": 0, "id": "c", "type": "custom", "custom": {"name": "vote", "input": "yes, {"}}
+    server.stream(chunk(tool_calls=[asked]), chunk(finish="tool_calls"))
+    assert chat.send("?", tool_choice="vote").tool_calls[0].custom.input == "yes, {"
+    assert server.requests[0].json["tools"][0] == vote
+    assert server.requests[0].json["tool_choice"] == vote
+    server.answer("Counted.")
+    assert chat.submit("c", "one vote").result(PATIENCE).text == "Counted."
+    assert still_answers(chat, server)
+
+
 AGAIN = {
     "regenerate": lambda chat, **own: chat.regenerate(**own),
     "edit": lambda chat, **own: chat.edit(0, "!", **own),

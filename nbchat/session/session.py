@@ -352,6 +352,8 @@ class Session:
     def tool(self, function: Any = None, /, **settings: Any) -> Any:
         """Offer a function to the model, as a decorator that leaves the function what it is.
 
+        The function may ask any session but the one that calls it, which waits for it (see :meth:`ask`).
+
         Args:
             function: The function; left out in ``@chat.tool(approve=True)``.
             **settings: ``name``, ``description``, ``approve``, ``strict`` and ``timeout``, as for :func:`nbchat.tool`.

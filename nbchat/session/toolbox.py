@@ -175,7 +175,8 @@ class Toolbox:
         elif isinstance(choice, str) and choice not in ("none", "auto", "required"):
             if self._tools and choice not in self._tools:
                 raise ConfigurationError(f"There is no tool {choice!r}: they are {', '.join(self._tools)}.")
-            choice = {"type": "function", "function": {"name": choice}}
+            named = self._tools.get(choice)
+            choice = named.choice() if named else {"type": "function", "function": {"name": choice}}
         return {**offered, "tool_choice": choice} if choice else offered
 
     def calls_of(self, answer: Completion, *, wanted: bool) -> tuple[list[ToolRun], list[str]]:

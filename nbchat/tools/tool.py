@@ -64,6 +64,7 @@ class Tool:
         strict: Whether the model is held to the schema, where the server can do that; ``None`` is not sent.
         approve: Whether a person is asked first: always, or when the function of the arguments says so.
         timeout: Seconds after which a call has failed; ``None`` for no limit of its own.
+        given: A tool that is no function, in the API's own form or a server's, as it is sent; ``None`` for a function.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Tool:
     strict: bool | None = None
     approve: Approval = False
     timeout: float | None = None
+    given: Mapping[str, Any] | None = None
     _signature: Signature | None = field(default=None)
 
     @property
@@ -82,6 +84,8 @@ class Tool:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as it stands in a request's ``tools``."""
+        if self.given is not None:
+            return copy.deepcopy(dict(self.given))
         function: dict[str, Any] = {"name": self.name}
         if self.description:
             function["description"] = self.description
@@ -89,6 +93,11 @@ class Tool:
         if self.strict is not None:
             function["strict"] = self.strict
         return {"type": "function", "function": function}
+
+    def choice(self) -> dict[str, Any]:
+        """Return what stands in a request's ``tool_choice`` where it is the one to be called."""
+        kind = "function" if self.given is None else self.given["type"]
+        return {"type": kind, kind: {"name": self.name}} if kind in ("function", "custom") else {"type": kind}
 
     def bind(self, arguments: str | dict[str, Any] | None) -> functools.partial[Any]:
         """Return the call that a model asks for, its arguments checked and converted.
@@ -191,8 +200,9 @@ def as_tool(thing: Any, settings: Settings | None = None) -> Tool:
 
     Args:
         thing: A function, a bound method, a class, an object that can be called, a :func:`functools.partial`, a builtin with a
-            signature; a :class:`Tool`; or a dict in the API's own form, ``{"type": "function", "function": {…}}``, whose
-            calls the caller answers.
+            signature; a :class:`Tool`; or a dict in the API's own form, ``{"type": "function", "function": {…}}`` or
+            ``{"type": "custom", "custom": {…}}``, whose calls the caller answers. A dict of another type is a tool that the
+            server has itself, such as ``{"type": "web_search"}``: it is sent as it is and goes by its type.
         settings: What counts over the thing's own settings.
 
     Raises:
@@ -237,6 +247,8 @@ def by_name(things: Iterable[Any]) -> dict[str, Tool]:
 
 
 def _changed(made: Tool, wanted: Settings) -> Tool:
+    if made.given is not None and wanted != Settings():
+        raise ConfigurationError(f"{made.name} is sent as it was given.", hint="Say in its dict what it is to be.")
     changes = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
     if changes.get("strict"):
         changes["parameters"] = strict_schema(dict(made.parameters))
@@ -244,22 +256,20 @@ def _changed(made: Tool, wanted: Settings) -> Tool:
 
 
 def _declared(given: Mapping[str, Any]) -> Tool:
-    function = given.get("function")
-    if (
-        given.get("type") != "function"
-        or not isinstance(function, Mapping)
-        or not isinstance(function.get("name"), str)
-    ):
+    kind = given.get("type")
+    function = given.get(kind) if kind in ("function", "custom") else {"name": kind}
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(name, str):
         raise ConfigurationError(
             "A dict that is a tool looks like {'type': 'function', 'function': {'name': …, 'parameters': …}}."
         )
-    _check(Settings(name=function["name"]))
+    _check(Settings(name=name))
+    if kind != "function":
+        return Tool(name, function.get("description"), {}, given=copy.deepcopy(dict(given)))
     parameters = function.get("parameters") or {"type": "object", "properties": {}}
     if not isinstance(parameters, Mapping):
-        raise ConfigurationError(f"The parameters of {function['name']} have to be a JSON Schema, which is a dict.")
-    return Tool(
-        function["name"], function.get("description"), copy.deepcopy(dict(parameters)), strict=function.get("strict")
-    )
+        raise ConfigurationError(f"The parameters of {name} have to be a JSON Schema, which is a dict.")
+    return Tool(name, function.get("description"), copy.deepcopy(dict(parameters)), strict=function.get("strict"))
 
 
 def _settings_of(thing: Any) -> Settings:
