@@ -16,6 +16,7 @@ from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError, NbchatError, ServerError, TurnCancelled
 from nbchat.session.events import Event, ToolChanged
 from nbchat.session.session import Session
+from nbchat.session.turn import Turn
 from nbchat.tools.tool import tool
 
 
@@ -414,6 +415,33 @@ def test_a_tool_that_asks_its_own_session(chat: Session, server: ScriptedServer,
     server.answer("Better.")
     assert chat.send("?").text == "Better."
     assert results(server)[-1] == "Hm."
+
+
+def test_a_tool_whose_thread_asks_its_session(chat: Session, server: ScriptedServer, ask_for: Any):
+    """A thread of a tool's that asks the session which waits for the tool is not known: both wait until Stop ends them."""
+    asked: list[Turn] = []
+    waits = threading.Event()
+
+    @chat.tool
+    def think() -> None:
+        """Think, in a thread."""
+
+        def ask() -> None:
+            asked.append(chat.stream("Hm?"))
+            waits.set()
+            asked[0].wait(PATIENCE)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join(PATIENCE)
+
+    ask_for(("c", "think", "{}"))
+    turn = chat.stream("?")
+    assert waits.wait(PATIENCE)
+    assert (turn.status, asked[0].status) == ("running", "queued")
+    chat.stop()
+    assert all(stopped.wait(PATIENCE) and stopped.status == "cancelled" for stopped in (turn, asked[0]))
+    assert still_answers(chat, server)
 
 
 def test_a_tool_that_returns_far_too_much(chat: Session, server: ScriptedServer, ask_for: Any):
