@@ -33,6 +33,7 @@ from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.jupyter.panel import Panel
 from nbchat.jupyter.preview import preview
 from nbchat.jupyter.requests import read_request
+from nbchat.session.asked import Asked
 from nbchat.session.conversation import Node
 from nbchat.session.events import TurnEnded, TurnNoticed, TurnQueued
 from nbchat.session.parameters import fields
@@ -729,7 +730,7 @@ def test_the_notice_is_of_the_default_endpoint(monkeypatch: pytest.MonkeyPatch, 
     assert server.requests[0].json["model"] == "model"
     plain = Front(nbchat.Session())
     monkeypatch.setattr(
-        plain.panel.session, "ask", lambda *_, **__: SimpleNamespace(id="t")
+        plain.panel.session, "ask", lambda *_, **__: SimpleNamespace(id="t", asked=Asked(None))
     )  # no model is loaded for it
     assert "no endpoint is set" in plain.ask("ask", text="Q")["notice"]
     assert plain.ask("ask", text="Q")["notice"] is None

@@ -13,11 +13,12 @@ from nbchat.jupyter.preview import preview
 from nbchat.jupyter.shading import page_of
 from nbchat.jupyter.template import Question, expand
 from nbchat.jupyter.uploads import Uploads
+from nbchat.session.asked import Asked
 from nbchat.session.conversation import Node
 from nbchat.session.logprobs import Logprobs
 from nbchat.session.prompt import question_of, with_parts
 from nbchat.session.session import Session
-from nbchat.session.turn import Asked, Turn
+from nbchat.session.turn import Turn
 
 __all__ = ["Desk"]
 
@@ -61,10 +62,10 @@ class Desk:
                 asked = self._expanded(text, own_text(before.message.get("content")), raw=raw)
                 kept = beside(before.message.get("content"))
                 edited = question_of(asked.content, kept)
-                return self._told(session.again(before.turn, edited, parent=before.parent, remarks=asked.notes))
+                return self._told(session.ask(edited, parent=before.parent, like=before.turn, remarks=asked.notes))
             case ask.Regenerate(node=node):
                 question, turn = self._question_of(node), session.conversation.node(node).turn
-                return self._told(session.again(turn, parent=question.id, cell=question.cell))
+                return self._told(session.ask(None, parent=question.id, cell=question.cell, like=turn))
             case ask.Stop(turn=turn):
                 session.stop(turn)
             case ask.Approve(turn=turn, call=call, allowed=allowed):
@@ -102,7 +103,7 @@ class Desk:
 
     def ask_again(self, asked: Asked) -> dict[str, Any]:
         """Ask once more what failed, as it was asked and in its place."""
-        return self._told(self._session.again(asked, asked.question, parent=asked.parent, cell=asked.cell))
+        return self._told(self._session.ask(asked.question, parent=asked.parent, cell=asked.cell, like=asked))
 
     def _approve(self, turn: str, call: str, *, allowed: bool) -> None:
         asking = [

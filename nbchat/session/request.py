@@ -10,10 +10,10 @@ from typing import Any
 from nbchat.client.capacity import Limit, limits
 from nbchat.client.endpoint import Endpoint
 from nbchat.errors import ContextLengthError
+from nbchat.session.asked import Asked
 from nbchat.session.context import LeftOut, Window
 from nbchat.session.conversation import Node, request_of
 from nbchat.session.replay import Receiver
-from nbchat.session.turn import Asked
 from nbchat.wire.values import plain
 
 __all__ = ["Request", "first_cut"]

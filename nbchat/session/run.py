@@ -26,6 +26,7 @@ from nbchat.errors import (
     NbchatError,
     RefusedError,
 )
+from nbchat.session.asked import Asked
 from nbchat.session.completion import Completion
 from nbchat.session.conversation import Conversation
 from nbchat.session.events import (
@@ -44,7 +45,7 @@ from nbchat.session.replay import Receiver, server_mark
 from nbchat.session.request import Request
 from nbchat.session.sources import all_tools
 from nbchat.session.toolbox import Approve, Toolbox, ToolRun
-from nbchat.session.turn import Asked, Step, Turn
+from nbchat.session.turn import Step, Turn
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
 from nbchat.wire.decode import chunk_of_completion

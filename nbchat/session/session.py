@@ -21,6 +21,7 @@ from nbchat.client.endpoint import Endpoint, default_notice, tell
 from nbchat.client.secret import Secret
 from nbchat.errors import ConfigurationError
 from nbchat.session import export
+from nbchat.session.asked import Asked, what_is_asked
 from nbchat.session.attendance import Attendance
 from nbchat.session.completion import Completion
 from nbchat.session.context import Context, Window, checked_context
@@ -34,9 +35,8 @@ from nbchat.session.request import Request, first_cut
 from nbchat.session.run import Runner, receiver_of
 from nbchat.session.sources import ToolSource, sorted_out
 from nbchat.session.toolbox import Approve, Toolbox, calling_session, checked_rounds
-from nbchat.session.turn import Asked, Turn
+from nbchat.session.turn import Turn
 from nbchat.tools.results import report
-from nbchat.tools.structured import format_of
 from nbchat.tools.tool import as_tool, tool
 from nbchat.wire.limits import RateLimits
 from nbchat.wire.messages import Usage, total
@@ -158,9 +158,10 @@ class Session:
         cell: str | None = None,
         streamed: bool = True,
         tools: Iterable[Any] | None = None,
+        like: str | Asked | None = None,
         remarks: Sequence[str] = (),
     ) -> Turn:
-        """Start a turn: what :meth:`stream`, :meth:`again` and the cell magic have in common.
+        """Start a turn: what :meth:`stream`, :meth:`regenerate`, :meth:`edit` and the cell magic have in common.
 
         A tool that asks the session which waits for it is refused. Only the tool's own thread is known, and what Python
         gives its context to: a thread that the tool starts and waits for is not, and if that one asks, both wait until the
@@ -174,55 +175,24 @@ class Session:
             cell: The notebook cell that asks: its earlier turn on the way to the head is replaced.
             streamed: Whether the server is asked to stream.
             tools: The tools for this turn, in place of the session's.
+            like: A turn that it is asked like, by its identifier or by what it was asked: what was given for that one alone
+                counts for this one, too, where nothing else is given. Of a turn that another process asked, that is not known.
             remarks: What is to be said below the answer, of what was asked.
 
         Raises:
             ConfigurationError: Something can't be a tool, or a tool asks the session that waits for it.
             TraitError: An override is out of bounds.
         """
-        asked = self._asked(question, overrides or {}, tools)
-        turn = self._start(replace(asked, parent=parent, cell=cell, streamed=streamed, system=system), remarks)
+        before = like if isinstance(like, Asked) else self._asks.get(like or "", Asked(None))
+        wanted = self._asked(
+            question, {**before.overrides, **(overrides or {})}, before.given if tools is None else tools
+        )
+        asked = replace(
+            wanted, parent=parent, cell=cell, streamed=streamed and before.streamed, system=system or before.system
+        )
+        turn = self._start(asked, remarks)
         self._events.emit(TurnQueued(turn))
         return turn
-
-    def again(
-        self,
-        before: str | Asked,
-        question: Mapping[str, Any] | None = None,
-        overrides: Mapping[str, Any] | None = None,
-        *,
-        parent: str | EllipsisType | None,
-        cell: str | None = None,
-        tools: Iterable[Any] | None = None,
-        remarks: Sequence[str] = (),
-    ) -> Turn:
-        """Start a turn that is asked as another one was: with what was given for that turn alone, and else as the session is now.
-
-        Args:
-            before: The identifier of the other turn, or what it was asked. Of a turn that was not asked in this process,
-                nothing is known but the conversation: it is asked as the session is.
-            question: As for :meth:`ask`, and so is all that follows.
-            overrides: Request fields for this turn, which count over those of the other.
-            parent: The node it follows.
-            cell: The notebook cell that asks.
-            tools: The tools for this turn, in place of the other's.
-            remarks: What is to be said below the answer.
-
-        Raises:
-            ConfigurationError: As :meth:`ask`.
-            TraitError: As :meth:`ask`.
-        """
-        asked = before if isinstance(before, Asked) else self._asks.get(before, Asked(None))
-        return self.ask(
-            question,
-            {**asked.overrides, **(overrides or {})},
-            parent=parent,
-            system=asked.system,
-            cell=cell,
-            streamed=asked.streamed,
-            tools=asked.given if tools is None else tools,
-            remarks=remarks,
-        )
 
     def _start(self, asked: Asked, remarks: Sequence[str] = ()) -> Turn:
         """Have a turn run when those before it have ended; whoever calls tells of it, when they hold no lock."""
@@ -240,24 +210,9 @@ class Session:
     def _asked(
         self, question: Mapping[str, Any] | None, overrides: Mapping[str, Any], tools: Iterable[Any] | None
     ) -> Asked:
-        """Return what is asked, with the session's parameters, tools and form as they are now."""
-        overridden, given = dict(overrides), None if tools is None else tuple(tools)
-        wanted = overrides.get("response_format", self.parameters.response_format)
-        form = None if wanted is None else format_of(wanted)
-        if form is not None:
-            overrides = {**overrides, "response_format": form.to_dict()}
-        parameters = {**self.parameters.to_dict(), **Parameters.checked(overrides)}
-        fields = {name: value for name, value in parameters.items() if value is not None}
-        offered, sources = sorted_out(self.tools if given is None else given)
-        return Asked(
-            question,
-            fields,
-            tools=offered,
-            form=form,
-            context=self._context,
-            sources=sources,
-            overrides=overridden,
-            given=given,
+        """Return what is asked, with the session's parameters, tools and context as they are now."""
+        return what_is_asked(
+            question, overrides, tools, parameters=self.parameters, offered=self.tools, context=self._context
         )
 
     def request(
@@ -320,7 +275,7 @@ class Session:
             head = self._conversation.nodes.get(self._conversation.head or "")
         if question is None or head is None:
             raise ConfigurationError("There is no question to ask again.")
-        return self.again(head.turn, None, overrides, parent=question.id, cell=question.cell, tools=tools)
+        return self.ask(None, overrides, parent=question.id, cell=question.cell, tools=tools, like=head.turn)
 
     def edit(
         self, index: int, prompt: Prompt, *, attach: Any = (), tools: Iterable[Any] | None = None, **overrides: Any
@@ -347,7 +302,7 @@ class Session:
             raise ConfigurationError(f"messages[{index}] is not a question; the questions have the role user.")
         found = attached_as_configured(attach)
         asked = question_of(prompt, found.parts)
-        return self.again(node.turn, asked, overrides, parent=node.parent, tools=tools, remarks=found.notes)
+        return self.ask(asked, overrides, parent=node.parent, tools=tools, like=node.turn, remarks=found.notes)
 
     def tool(self, function: Any = None, /, **settings: Any) -> Any:
         """Offer a function to the model, as a decorator that leaves the function what it is.

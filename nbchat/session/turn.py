@@ -5,65 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from functools import partial
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from nbchat.client import portal
 from nbchat.client.endpoint import Endpoint, tell
 from nbchat.client.feed import Feed
 from nbchat.errors import NbchatError, TurnCancelled
+from nbchat.session.asked import Asked
 from nbchat.session.attendance import Attendance
 from nbchat.session.completion import Completion
-from nbchat.session.context import Context, LeftOut
+from nbchat.session.context import LeftOut
 from nbchat.session.conversation import new_id
 from nbchat.session.keyboard import at_keyboard, wait_asking
-from nbchat.session.sources import ToolSource
 from nbchat.session.toolbox import ToolRun
-from nbchat.tools.structured import Format, PartialAnswer
-from nbchat.tools.tool import Tool
+from nbchat.tools.structured import PartialAnswer
 from nbchat.wire.accumulator import Accumulator, Piece
 from nbchat.wire.limits import RateLimits
 
 if TYPE_CHECKING:
     from nbchat.session.session import Session
 
-__all__ = ["Asked", "Turn"]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a turn was asked, frozen at that moment.
-
-    Attributes:
-        question: The user's message; ``None`` to answer the one that *parent* names again.
-        parameters: The request fields, overrides included.
-        parent: Where in the conversation it belongs; ``Ellipsis`` for wherever the head is when it starts.
-        cell: The notebook cell that asked; its earlier turn on the way to the head is replaced.
-        streamed: Whether the server is asked to stream.
-        system: The system message in place of the session's.
-        tools: The tools that the model may call, by their names.
-        form: The form that the answer is to have.
-        context: What to do where the conversation does not fit: fail, or leave the oldest turns out.
-        sources: Servers whose tools it may call, too.
-        overrides: The request fields that were given for this turn alone, as they were given.
-        given: The tools that were given for this turn alone; ``None`` where they are the session's.
-    """
-
-    question: Mapping[str, Any] | None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    parent: str | EllipsisType | None = ...
-    cell: str | None = None
-    streamed: bool = True
-    system: str | None = None
-    tools: Mapping[str, Tool] = field(default_factory=dict)
-    form: Format | None = None
-    context: Context = "error"
-    sources: Sequence[ToolSource] = ()
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    given: Sequence[Any] | None = None
+__all__ = ["Step", "Turn"]
 
 
 class Step(NamedTuple):
