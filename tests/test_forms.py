@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import pickle
 import threading
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ import msgspec
 import pydantic
 import pytest
 from scripted import PATIENCE, ScriptedServer, chunk
+from traitlets import TraitError
 
 from nbchat.errors import AnswerFormatError, ConfigurationError, CutOffError, RefusedError, ServerError
 from nbchat.session.records import records
 from nbchat.session.session import Session
+from nbchat.tools.structured import format_of
 
 
 @dataclass
@@ -226,3 +229,21 @@ def test_the_request_is_what_is_sent(chat: Session, server: ScriptedServer):
     assert not server.requests
     chat.send("A city.", **asked)
     assert server.requests[0].json == foretold
+
+
+def test_a_type_for_a_whole_session(server: ScriptedServer):
+    """A session, its forks and its parameters take a type as a question does; what is kept of it is the API's own form."""
+    chat = Session("m", base_url=server.url, response_format=list[City])
+    for _ in range(3):
+        server.answer('{"items": [{"name": "Rome", "people": 3}]}')
+    assert chat.send("One?").parsed == chat.fork().send("One?").parsed == [City("Rome", 3)]
+    chat.parameters.response_format = None
+    assert chat.send("One?").parsed == {"items": [{"name": "Rome", "people": 3}]}
+    chat.parameters.response_format = City
+    server.answer('{"name": "Rome", "people": 3}')
+    assert chat.send("One?").parsed == City("Rome", 3)
+    kept = json.loads(chat.to_json())["parameters"]["response_format"]
+    assert kept == chat.request("One?")["response_format"] == format_of(City).to_dict()
+    assert pickle.loads(pickle.dumps(chat.parameters.to_dict()))["response_format"] == kept
+    with pytest.raises(TraitError, match="response_format must be a dict, or a type whose values a model can write"):
+        chat.parameters.response_format = 5

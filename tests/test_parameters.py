@@ -66,7 +66,8 @@ BAD: list[tuple[str, str, list[Any]]] = [
     ("verbosity", "one of low, medium, high", ["", 5]),
     ("stop", "a text or a list of 1 to 4 texts", ["", [], ["a", ""], ["a"] * 5, [1], {"a": 1}, 5]),
     ("tool_choice", "a text or a dict", ["", 5, ["auto"]]),
-    *((name, "a dict", ["{}", [], 5]) for name in ("response_format", "extra_body")),
+    ("response_format", "a dict, or a type whose values a model can write", ["{}", [], 5]),
+    ("extra_body", "a dict", ["{}", [], 5]),
     ("extra_body", "a dict that can be written as JSON", [{"a": ...}, {"a": {1, 2}}, {"a": math.nan}, DEEP]),
 ]
 

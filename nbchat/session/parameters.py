@@ -15,6 +15,9 @@ from typing import Any
 
 from traitlets import HasTraits, TraitError, TraitType
 
+from nbchat.errors import ConfigurationError
+from nbchat.tools.structured import TypedForm, format_of
+
 __all__ = ["Field", "Parameters", "fields"]
 
 
@@ -194,6 +197,22 @@ def _object(help: str, *choices: str, or_text: bool = False) -> Field:  # noqa: 
     return Field(check, parse, help=help, control="json", choices=choices)
 
 
+def _form(help: str) -> Field:  # noqa: A002
+    plain = _object(help)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, TypedForm):
+            return value
+        if isinstance(value, Mapping):
+            return plain.check(value)
+        try:
+            return TypedForm(format_of(value))
+        except ConfigurationError:
+            raise ValueError("a dict, or a type whose values a model can write") from None
+
+    return Field(check, plain.parse_text, help=help, control="json")
+
+
 def _stop_sequences(help: str) -> Field:  # noqa: A002
     def check(value: Any) -> str | list[str]:
         if isinstance(value, str) and value:
@@ -242,7 +261,7 @@ class Parameters(HasTraits):
         "Which tool to call: none, auto, required, or one named.", "none", "auto", "required", or_text=True
     )
     parallel_tool_calls = _switch("Whether the model may call several tools at once.")
-    response_format = _object("The form of the answer, such as {'type': 'json_object'}.")
+    response_format = _form("The form of the answer, such as {'type': 'json_object'}, or a type.")
     reasoning_effort = _text("How long a reasoning model thinks.", "none", "minimal", "low", "medium", "high", "xhigh")
     verbosity = _text("How long the answer is.", "low", "medium", "high")
     user = _text("A stable name of the person who asks, for the provider's abuse checks.")

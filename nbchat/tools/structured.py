@@ -18,7 +18,7 @@ from nbchat.tools.partial import PartialJSON
 from nbchat.tools.strict import strict_schema
 from nbchat.wire.decode import without_surrogates
 
-__all__ = ["Format", "PartialAnswer", "format_of"]
+__all__ = ["Format", "PartialAnswer", "TypedForm", "format_of"]
 
 # The API's own forms; a dict with another type, or with none, is a JSON Schema.
 _FORMS = ("text", "json_object", "json_schema")
@@ -108,6 +108,24 @@ class Format:
         return self.watch().read(text)
 
 
+class TypedForm(dict[str, Any]):
+    """What stands in a request for a form, which remembers the form: a type that is kept as plain values stays a type.
+
+    Args:
+        form: The form.
+    """
+
+    def __init__(self, form: Format) -> None:
+        super().__init__(form.to_dict())
+        self.form = form
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TypedForm:
+        return TypedForm(self.form)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)  # another process may not have the type
+
+
 class PartialAnswer:
     """An answer while it comes: each character is read once, however often one looks."""
 
@@ -159,6 +177,8 @@ def format_of(wanted: Any, *, name: str | None = None, strict: bool | None = Non
     """
     if isinstance(wanted, Format):
         return wanted
+    if isinstance(wanted, TypedForm):
+        return wanted.form
     if isinstance(wanted, Mapping):
         return _of_dict(wanted, name, strict)
     kind = kind_of(wanted)
