@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
 
 VECTORS: dict[str, list[str]] = json.loads(
     (Path(__file__).parent / "security" / "xss.json").read_text(encoding="utf-8")
 )["vectors"]
-EVERY_VECTOR = [vector for group in VECTORS.values() for vector in group]
+# As a server can send them: UTF-8 has no halves of characters.
+SENDABLE: dict[str, list[str]] = {
+    group: [vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for vector in vectors]
+    for group, vectors in VECTORS.items()
+}
+EVERY_VECTOR = [*chain(*VECTORS.values())]
+EVERY_SENDABLE = [*chain(*SENDABLE.values())]
 
 
 class Inspector(HTMLParser):

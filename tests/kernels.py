@@ -66,6 +66,12 @@ class Shown:
         return output["data"]["text/markdown"]
 
     @property
+    def one_line_error(self) -> str:
+        """What the error says whose traceback is nothing but one line."""
+        _, words, (_,) = self.error
+        return words
+
+    @property
     def record(self) -> dict[str, Any]:
         """The turn's record in the only output's metadata."""
         (output,) = self.outputs

@@ -1,4 +1,4 @@
-"""Small files of every kind, made by those who know the format."""
+"""Small files of every kind, made by those who know the format, and an object that knows how it is read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 mpl.use("agg")
+
+
+class Spoken:
+    """An object that says itself how it is read."""
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+
+    def _repr_llm_(self) -> Any:
+        return self.said
 
 
 def picture(form: str, size: tuple[int, int] = (30, 20), mode: str = "RGB", **options: Any) -> bytes:

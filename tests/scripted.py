@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import socketserver
@@ -85,6 +86,33 @@ def chunk(content: str | None = None, *, finish: str | None = None, index: int =
         "model": "scripted",
         "choices": [{"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}],
     }
+
+
+def tool_calls(*calls: tuple[str, Any] | tuple[str, str, Any]) -> dict[str, Any]:
+    """Make a chunk that asks for calls: of each an identifier, which may be left out, the tool's name, and the arguments.
+
+    Arguments that are no text become JSON.
+    """
+    pieces = []
+    for at, (*given, name, arguments) in enumerate(calls):
+        (identifier,) = given or (f"c{at}",)
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        function = {"name": name, "arguments": text}
+        pieces.append({"index": at, "id": identifier, "type": "function", "function": function})
+    return chunk(tool_calls=pieces)
+
+
+def likely(text: str, probability: float, *tops: tuple[str, float]) -> dict[str, Any]:
+    """Make a token as OpenAI tells it: its text, how likely it was, and the likeliest in its place, with their shares."""
+    told = [{"token": top, "logprob": math.log(share), "bytes": None} for top, share in tops]
+    return {"token": text, "logprob": math.log(probability), "bytes": None, "top_logprobs": told}
+
+
+def with_tokens(*tokens: dict[str, Any], index: int = 0) -> dict[str, Any]:
+    """Make a chunk whose text is these tokens."""
+    event = chunk("".join(token["token"] for token in tokens), index=index)
+    event["choices"][0]["logprobs"] = {"content": list(tokens), "refusal": None}
+    return event
 
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
@@ -198,6 +226,13 @@ class ScriptedServer:
         """Answer the next request with these texts, one a choice, streamed if it asks for a stream."""
         self._scripts.append(lambda request: self._answer(request, texts, **options))
 
+    def ask_for(
+        self, *calls: tuple[Any, ...], text: str = "Let me see.", finish: str = "tool_calls", **options: Any
+    ) -> None:
+        """Answer the next request with a text, if it is not empty, and with these calls: see :func:`tool_calls`."""
+        said = [chunk(text)] if text else []
+        self.stream(*said, tool_calls(*calls), chunk(finish=finish), **options)
+
     def error(self, status: int, body: Any, **headers: str) -> None:
         """Answer the next request with an error."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -284,3 +319,8 @@ class ScriptedServer:
 
     def stop(self) -> None:
         self.listener.stop()
+
+
+def results(server: ScriptedServer, request: int = -1) -> list[str]:
+    """What tools gave, as a request tells the model."""
+    return [m["content"] for m in server.requests[request].json["messages"] if m["role"] == "tool"]

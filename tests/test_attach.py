@@ -20,7 +20,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from recordings import UNHURRIED
-from samples import MP3, pdf, picture, sound
+from samples import MP3, Spoken, pdf, picture, sound
 from scripted import validator
 
 from nbchat.attachments.attach import attached, described, parts_of, to_parts
@@ -35,16 +35,6 @@ def kinds(thing: Any) -> list[str]:
     parts = parts_of(thing)
     validator("request").validate({"model": "m", "messages": [{"role": "user", "content": parts}]})
     return [part["type"] for part in parts]
-
-
-class Spoken:
-    """An object that says itself how it is read."""
-
-    def __init__(self, said: Any) -> None:
-        self.said = said
-
-    def _repr_llm_(self) -> Any:
-        return self.said
 
 
 # ---- what is attached ----------------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ import threading
 from typing import Any
 
 import pytest
+from inspector import SENDABLE, Inspector
 from jupyter_client.session import json_packer
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from scripted import PATIENCE, USAGE, ScriptedServer, chunk
-from test_markdown import VECTORS, Inspector, lenient
+from test_markdown import lenient
 
 from nbchat.errors import NbchatError
 from nbchat.jupyter.bundle import bundle, notes
@@ -167,11 +168,10 @@ def test_why_it_ended_is_said(server: ScriptedServer, finish: str, said: str):
     assert data["text/markdown"].startswith("text")
 
 
-@pytest.mark.parametrize("group", VECTORS)
+@pytest.mark.parametrize("group", SENDABLE)
 def test_nothing_a_server_says_beside_the_text_runs(server: ScriptedServer, group: str):
     """A finish reason and a model's name are a server's words: below an answer, and in an export, they are only that."""
-    for vector in VECTORS[group]:
-        text = vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    for text in SENDABLE[group]:
         for count in (1, 2):
             events = [chunk("a", index=index) | {"model": text} for index in range(count)]
             server.stream(*events, *(chunk(index=index, finish=text) for index in range(count)))
@@ -180,7 +180,7 @@ def test_nothing_a_server_says_beside_the_text_runs(server: ScriptedServer, grou
             turn.result(PATIENCE)
             for markdown in (kept(turn)[0]["text/markdown"], chat.to_markdown()):
                 html = lenient.render(markdown) + markdown2html_mistune(markdown)
-                assert Columns(html, ("nbchat-choices",), ("turn",)).found == [], vector
+                assert Columns(html, ("nbchat-choices",), ("turn",)).found == [], text
 
 
 def test_each_has_its_own_end(server: ScriptedServer):
@@ -199,18 +199,17 @@ def test_each_has_its_own_end(server: ScriptedServer):
         assert withheld not in columns[0]
 
 
-@pytest.mark.parametrize("group", VECTORS)
+@pytest.mark.parametrize("group", SENDABLE)
 def test_no_answer_leaves_its_column(group: str):
     """Whatever an answer says or ends with, the boxes round several stay three, and nothing in them does anything."""
-    for vector in VECTORS[group]:
-        text = vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    for text in SENDABLE[group]:
         markdown = in_columns(
             [ShownChoice(text, one_line(text)), ShownChoice(f"- {text}"), ShownChoice(f"> ```\n{text}")], "t"
         )
         for html in (lenient.render(markdown), markdown2html_mistune(markdown)):
             inspector = Columns(html, ("nbchat-choices",), ("turn",))
-            assert inspector.found == [], vector
-            assert inspector.places == [1, 2, 1, 2, 1, 2], vector
+            assert inspector.found == [], text
+            assert inspector.places == [1, 2, 1, 2, 1, 2], text
 
 
 def test_the_way_to_another_answer(server: ScriptedServer):
@@ -285,8 +284,7 @@ def test_an_answer_in_parts(server: ScriptedServer):
 
 def test_calls_and_refusals(server: ScriptedServer):
     """An answer without text, because it asks for tools or refuses, is kept too."""
-    call = {"index": 0, "id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    server.stream(chunk(tool_calls=[call]), chunk(finish="tool_calls"))
+    server.ask_for(("x", "f", "{}"), text="")
     server.stream(chunk(refusal="I can't."), chunk(finish="stop"))
     data, record = kept(ask(server))
     assert data["text/plain"] == "[f() no result yet]\n\n[the model asks for tools]"

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 import pytest
-from scripted import PATIENCE, ScriptedServer, chunk
-from test_markdown import EVERY_VECTOR, Inspector, faults
+from inspector import EVERY_SENDABLE, Inspector
+from scripted import PATIENCE, ScriptedServer, chunk, tool_calls
+from test_markdown import faults
 
 from nbchat.jupyter.bundle import bundle, bundle_of_rounds
 from nbchat.session.session import Session
 from nbchat.session.turn import Turn
-
-
-def calls(*asked: tuple[str, str]) -> dict[str, Any]:
-    made = [
-        {"index": at, "id": f"c{at}", "type": "function", "function": {"name": name, "arguments": arguments}}
-        for at, (name, arguments) in enumerate(asked)
-    ]
-    return chunk(tool_calls=made)
 
 
 def look(at: str = "") -> str:
@@ -39,10 +31,10 @@ def turn(server: ScriptedServer) -> Turn:
     server.stream(
         chunk(reasoning_content="Hm."),
         chunk("Let me **see**."),
-        calls(("look", '{"at": "<i>house</i>"}'), ("fail", "")),
+        tool_calls(("look", '{"at": "<i>house</i>"}'), ("fail", "")),
         chunk(finish="tool_calls"),
     )
-    server.stream(calls(("look", "{}")), chunk(finish="tool_calls"))
+    server.ask_for(("look", "{}"), text="")
     server.stream(chunk(reasoning_content="So."), chunk("It is *done*."), chunk(finish="stop"))
     made = Session("m", base_url=server.url, tools=[look, fail]).stream("?")
     made.result(PATIENCE)
@@ -117,7 +109,7 @@ def test_a_turn_that_was_stopped_between_its_answers(server: ScriptedServer):
         """Stop the session that waits for this."""
         chat.stop()
 
-    server.stream(chunk("Let me see."), calls(("leave", "{}")), chunk(finish="tool_calls"))
+    server.ask_for(("leave", "{}"))
     turn = chat.stream("?")
     assert turn.wait(PATIENCE)
     data, metadata = bundle(turn)
@@ -130,8 +122,8 @@ def test_a_call_that_nobody_runs(server: ScriptedServer):
     """Calls of the last answer, which were cut off or are for the caller to answer, are folds as well."""
     declared = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
     chat = Session("m", base_url=server.url, tools=[declared])
-    server.stream(calls(("weather", "{}")), chunk(finish="tool_calls"))
-    server.stream(chunk("Hm"), calls(("weather", '{"a')), chunk(finish="length"))
+    server.ask_for(("weather", "{}"), text="")
+    server.ask_for(("weather", '{"a'), text="Hm", finish="length")
     waits, cut = chat.stream("?"), chat.stream("?")
     assert waits.wait(PATIENCE)
     assert cut.wait(PATIENCE)
@@ -144,9 +136,8 @@ def test_no_vector_gets_out_of_a_fold(server: ScriptedServer):
     server.schema = False
     chat = Session("m", base_url=server.url, tools=[look])
     ours = re.compile(r"</?(?:details|summary)>")
-    for vector in EVERY_VECTOR:
-        text = vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        server.stream(calls((text[:200], text), ("look", json.dumps({"at": text}))), chunk(finish="tool_calls"))
+    for vector in EVERY_SENDABLE:
+        server.ask_for((vector[:200], vector), ("look", {"at": vector}), text="")
         server.answer("ok")
         turn = chat.stream("?", tool_choice="auto")
         turn.result(PATIENCE)

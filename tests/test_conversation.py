@@ -209,8 +209,7 @@ def test_cut_off_calls_through_a_session(server: ScriptedServer):
 
 def test_whole_calls_through_a_session(server: ScriptedServer):
     """An answer that asks for tools, and is not given them, leaves a conversation that can go on."""
-    piece = {"index": 0, "id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    server.stream(chunk(tool_calls=[piece]), chunk(finish="tool_calls"))
+    server.ask_for(("x", "f", "{}"), text="")
     server.answer("Fine.")
     chat = Session("m", base_url=server.url)
     chat.send("a")

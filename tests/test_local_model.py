@@ -91,5 +91,4 @@ def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers(kernel: Kernel):
 def test_a_missing_file_is_one_sentence(kernel: Kernel):
     """local:PATH to a file that is not there names it."""
     shown = kernel.run(f"%%chat -m local:nowhere.gguf -s {new_name()}\nHi")
-    assert "nowhere.gguf" in shown.error[1]
-    assert len(shown.error[2]) == 1
+    assert "nowhere.gguf" in shown.one_line_error

@@ -136,8 +136,7 @@ def test_bad_options_are_one_line(kernel: Kernel, server: ScriptedServer, line: 
     """An unknown or malformed option is one line that names it, and nothing is sent."""
     shown = kernel.run(f"%%chat {line}\nGo")
     assert shown.status == "error"
-    assert words in shown.error[1]
-    assert len(shown.error[2]) == 1
+    assert words in shown.one_line_error
     assert server.requests == []
 
 
@@ -154,8 +153,8 @@ def test_expressions(kernel: Kernel, server: ScriptedServer):
 def test_a_failing_expression_sends_nothing(kernel: Kernel, server: ScriptedServer):
     """{{nope}} is one sentence that names it."""
     shown = kernel.run("%%chat\nWhat is {{nope}}?")
-    assert shown.error[1].startswith("{{nope}} can't be put in: NameError: name 'nope' is not defined.")
-    assert (len(shown.error[2]), server.requests) == (1, [])
+    assert shown.one_line_error.startswith("{{nope}} can't be put in: NameError: name 'nope' is not defined.")
+    assert server.requests == []
     server.answer("ok")
     kernel.run("%%chat --raw\nWhat is {{nope}}?")
     assert server.requests[0].json["messages"][0]["content"] == "What is {{nope}}?"
@@ -245,9 +244,7 @@ def test_a_schema(kernel: Kernel, server: ScriptedServer):
 def test_what_can_not_be_attached_is_one_line(kernel: Kernel, server: ScriptedServer, line: str, words: str):
     """A thing that can't be attached is an error of one line, and nothing is sent."""
     shown = kernel.run(f"%%chat {line}\nHi")
-    assert shown.error is not None
-    assert words in shown.error[1]
-    assert len(shown.error[2]) == 1
+    assert words in shown.one_line_error
     assert server.requests == []
 
 
@@ -353,8 +350,7 @@ def test_an_api_error_is_one_sentence(kernel: Kernel, server: ScriptedServer):
     shown = kernel.run("%%chat\nGo")
     assert shown.status == "error"
     assert shown.error[0] == "AuthenticationError"
-    assert shown.error[1].startswith("The server answered with status 401: Incorrect key …. Is the key from")
-    assert len(shown.error[2]) == 1
+    assert shown.one_line_error.startswith("The server answered with status 401: Incorrect key …. Is the key from")
     assert "sk-secret" not in json.dumps(shown.messages, default=str)
     assert kernel.value("chat.messages") == []
 
@@ -574,8 +570,7 @@ def test_a_wrong_address_is_told_by_the_cell_that_asks(tmp_path: Path):
         loaded = kernel.run("%load_ext nbchat")
         assert (loaded.stderr, loaded.error) == ("", None)
         shown = kernel.run("%%chat\nHello")
-        assert "OPENAI_BASE_URL is 'cluster:8000', which is not an address" in shown.error[1]
-        assert len(shown.error[2]) == 1
+        assert "OPENAI_BASE_URL is 'cluster:8000', which is not an address" in shown.one_line_error
     finally:
         kernel.stop()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from kernels import WIDGET, Kernel, new_name, when
-from scripted import PATIENCE, TESTS, ScriptedServer, chunk
+from scripted import PATIENCE, TESTS, ScriptedServer, results
 
 TOOLS = '''
 import threading
@@ -79,23 +79,10 @@ def kernel(running: Kernel, server: ScriptedServer) -> Kernel:
     return running
 
 
-def ask_for(server: ScriptedServer, *calls: tuple[str, str], text: str = "Let me see.") -> None:
-    """Have the model say something and ask for these calls."""
-    asked = [
-        {"index": at, "id": f"c{at}", "type": "function", "function": {"name": name, "arguments": arguments}}
-        for at, (name, arguments) in enumerate(calls)
-    ]
-    server.stream(chunk(text), chunk(tool_calls=asked), chunk(finish="tool_calls"))
-
-
-def results(server: ScriptedServer) -> list[str]:
-    return [m["content"] for m in server.requests[-1].json["messages"] if m["role"] == "tool"]
-
-
 def test_tools_by_name(kernel: Kernel, server: ScriptedServer):
     """--tools offers functions of the notebook for one cell, in place of the session's; the fold and the text are kept."""
     kernel.run("chat.tools = [delete]")
-    ask_for(server, ("add", '{"a": 1, "b": 2}'), ("price", '{"of": "tea"}'))
+    server.ask_for(("add", '{"a": 1, "b": 2}'), ("price", '{"of": "tea"}'))
     server.answer("3, and 3.5.")
     server.answer("None.")
     shown = kernel.run("%%chat --tools add,shop.price -o got\nHow much?")
@@ -122,8 +109,7 @@ def test_tools_by_name(kernel: Kernel, server: ScriptedServer):
 def test_names_that_are_no_tools(kernel: Kernel, server: ScriptedServer, names: str, words: str):
     """A name that is none, or that no tool has, is one line, and nothing is sent."""
     shown = kernel.run(f"%%chat --tools {names}\nGo")
-    assert words in shown.error[1]
-    assert len(shown.error[2]) == 1
+    assert words in shown.one_line_error
     assert server.requests == []
 
 
@@ -144,7 +130,7 @@ def test_the_status_names_the_tools(kernel: Kernel):
 
 def test_a_line_for_each_call_while_it_runs(kernel: Kernel, server: ScriptedServer):
     """While tools run the cell's widget is told how each call stands, and where the next answer begins."""
-    ask_for(server, ("hang", "{}"), ("add", '{"a": 1, "b": 2}'))
+    server.ask_for(("hang", "{}"), ("add", '{"a": 1, "b": 2}'))
 
     def stands(message: dict[str, Any]) -> bool:
         told = message["content"].get("data", {}).get("content", {}) if message["msg_type"] == "comm_msg" else {}
@@ -155,7 +141,7 @@ def test_a_line_for_each_call_while_it_runs(kernel: Kernel, server: ScriptedServ
 
     shown = kernel.run("%%chat --tools hang,add\nGo", seen=when(stands, kernel.interrupt))
     assert shown.error[0] == "Interrupted"
-    ask_for(server, ("add", '{"a": 1, "b": 2}'))
+    server.ask_for(("add", '{"a": 1, "b": 2}'))
     server.answer("Well.")
     deltas = kernel.run("%%chat --tools add\nGo").deltas()
     texts = ["".join(text for delta in deltas if delta["round"] == at for _, text in delta["texts"]) for at in (0, 1)]
@@ -164,13 +150,13 @@ def test_a_line_for_each_call_while_it_runs(kernel: Kernel, server: ScriptedServ
 
 def test_what_a_tool_gave_is_shown_richly(kernel: Kernel, server: ScriptedServer):
     """A table stands below the fold of its call and above the answer that goes on; the model reads it as text."""
-    ask_for(server, ("table", '{"name": "one"}'))
-    ask_for(server, ("add", '{"a": 1, "b": 2}'), ("table", '{"name": "two"}'), text="Another.")
+    server.ask_for(("table", '{"name": "one"}'))
+    server.ask_for(("add", '{"a": 1, "b": 2}'), ("table", '{"name": "two"}'), text="Another.")
     server.answer("Two tables.")
     for watched in (True, False):
         if not watched:
-            ask_for(server, ("table", '{"name": "one"}'))
-            ask_for(server, ("add", '{"a": 1, "b": 2}'), ("table", '{"name": "two"}'), text="Another.")
+            server.ask_for(("table", '{"name": "one"}'))
+            server.ask_for(("add", '{"a": 1, "b": 2}'), ("table", '{"name": "two"}'), text="Another.")
             server.answer("Two tables.")
         shown = kernel.run("%%chat --tools table,add --append\nGo", watched=watched)
         assert shown.error is None
@@ -192,7 +178,7 @@ def test_what_a_tool_gave_is_shown_richly(kernel: Kernel, server: ScriptedServer
 
 def test_pictures_within_what_a_tool_gave_are_shown(kernel: Kernel, server: ScriptedServer):
     """Pictures in a dict or a list stand below the fold of the call as they go to the model, which reads their names."""
-    ask_for(server, ("pictures", "{}"))
+    server.ask_for(("pictures", "{}"))
     server.answer("Two pictures.")
     shown = kernel.run("%%chat --tools pictures\nGo")
     assert shown.error is None
@@ -210,7 +196,7 @@ def test_pictures_within_what_a_tool_gave_are_shown(kernel: Kernel, server: Scri
 def test_the_cell_asks(kernel: Kernel, server: ScriptedServer):
     """A cell asks in its own input with the arguments shown: yes runs the tool, no and anything else go to the model."""
     text = json.dumps({"path": "a\npath: b"})
-    ask_for(server, ("delete", '{"path": "a.txt"}'), ("delete", text), ("delete", '{"path": "c"}'))
+    server.ask_for(("delete", '{"path": "a.txt"}'), ("delete", text), ("delete", '{"path": "c"}'))
     server.answer("One is gone.")
     asked = kernel.answers("y", "No", "keep it")
     shown = kernel.run("%%chat --tools delete\nDelete all.")
@@ -231,7 +217,7 @@ def test_the_cell_asks_for_a_server_of_tools(kernel: Kernel, server: ScriptedSer
     """The tools of an MCP server ask as functions do, also where there are no functions beside them."""
     command = [sys.executable, str(TESTS / "tool_server.py")]
     assert kernel.run(f"clock = nbchat.mcp({command!r}, timeout=120)\nlen(list(clock))").error is None
-    ask_for(server, ("add", '{"a": 1, "b": 2}'))
+    server.ask_for(("add", '{"a": 1, "b": 2}'))
     server.answer("Three.")
     asked = kernel.answers("y")
     shown = kernel.run(code)
@@ -242,7 +228,7 @@ def test_the_cell_asks_for_a_server_of_tools(kernel: Kernel, server: ScriptedSer
 @pytest.mark.parametrize("code", ["chat.send('Delete it.').text", "print(*chat.stream('Delete it.'))"])
 def test_whoever_waits_is_asked(kernel: Kernel, server: ScriptedServer, code: str):
     """A cell that waits for a turn in Python, or reads it as it comes, asks as well."""
-    ask_for(server, ("delete", '{"path": "a.txt"}'))
+    server.ask_for(("delete", '{"path": "a.txt"}'))
     server.answer("Gone.")
     asked = kernel.answers("yes")
     shown = kernel.run(f"chat.tools = [delete]\n{code}")
@@ -253,7 +239,7 @@ def test_whoever_waits_is_asked(kernel: Kernel, server: ScriptedServer, code: st
 @pytest.mark.parametrize("code", ["%%chat --tools delete\nDelete it.", "chat.send('Delete it.', tools=[delete]).text"])
 def test_nobody_is_asked_where_nobody_is(kernel: Kernel, server: ScriptedServer, code: str):
     """With nobody in front of it, as in nbclient, a cell does not ask: the call is refused."""
-    ask_for(server, ("delete", '{"path": "a.txt"}'))
+    server.ask_for(("delete", '{"path": "a.txt"}'))
     server.answer("Well.")
     assert kernel.run(code, watched=False).error is None
     assert results(server) == ["delete was not called: it needs a person's approval, and nobody is there to give it."]
@@ -262,7 +248,7 @@ def test_nobody_is_asked_where_nobody_is(kernel: Kernel, server: ScriptedServer,
 
 def test_a_question_that_was_answered_elsewhere(kernel: Kernel, server: ScriptedServer):
     """Where another door answers first, the cell gives its question up and goes on; what was interrupted is only that."""
-    ask_for(server, ("delete", '{"path": "a.txt"}'))
+    server.ask_for(("delete", '{"path": "a.txt"}'))
     server.answer("Gone.")
     kernel.run(
         "from nbchat.session.events import ToolChanged\n"
@@ -280,7 +266,7 @@ def test_a_question_that_was_answered_elsewhere(kernel: Kernel, server: Scripted
 
 def test_an_interrupt_while_it_asks(kernel: Kernel, server: ScriptedServer):
     """■ at the question stops the turn, as it does at any other moment; the call is not made."""
-    ask_for(server, ("delete", '{"path": "a.txt"}'))
+    server.ask_for(("delete", '{"path": "a.txt"}'))
 
     kernel.answers(kernel.interrupt)
     shown = kernel.run("%%chat --tools delete\nDelete it.")
@@ -292,7 +278,7 @@ def test_an_interrupt_while_it_asks(kernel: Kernel, server: ScriptedServer):
 
 def test_an_interrupt_while_a_tool_hangs(kernel: Kernel, server: ScriptedServer):
     """■ while a tool runs stops the turn at once, keeps what was said, and the next question works."""
-    ask_for(server, ("hang", "{}"))
+    server.ask_for(("hang", "{}"))
     server.answer("Fine.")
 
     def runs(message: dict[str, Any]) -> bool:
@@ -308,7 +294,7 @@ def test_an_interrupt_while_a_tool_hangs(kernel: Kernel, server: ScriptedServer)
 
 def test_in_the_background_nobody_is_asked(kernel: Kernel, server: ScriptedServer):
     """A turn in the background has no cell that could ask, so that what needs approval is refused."""
-    ask_for(server, ("delete", '{"path": "a.txt"}'))
+    server.ask_for(("delete", '{"path": "a.txt"}'))
     server.answer("Well.")
     kernel.run("%%chat --tools delete --background -o turn\nDelete it.")
     # Who asks for its result would be asked.

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from apart import run
-from scripted import PATIENCE, TESTS, Reply, Request, ScriptedServer, chunk
+from scripted import PATIENCE, TESTS, Reply, Request, ScriptedServer, results
 
 import nbchat
 from nbchat.client import portal
@@ -44,24 +44,10 @@ def odd(what: str, **options: Any) -> MCPServer:
 
 def ask(chat: Session, model: ScriptedServer, *calls: tuple[str, dict[str, Any]], text: str = "Done.") -> Any:
     """Ask a question to which the model answers with calls, and then with a text; return the turn."""
-    asked = [
-        {
-            "index": number,
-            "id": f"c{number}",
-            "type": "function",
-            "function": {"name": name, "arguments": json.dumps(given)},
-        }
-        for number, (name, given) in enumerate(calls)
-    ]
-    if asked:
-        model.stream(chunk(tool_calls=asked), chunk(finish="tool_calls"))
+    if calls:
+        model.ask_for(*calls, text="")
     model.answer(text)
     return chat.stream("?")
-
-
-def results(model: ScriptedServer) -> list[str]:
-    """The results of tools in the last request."""
-    return [message["content"] for message in model.requests[-1].json["messages"] if message["role"] == "tool"]
 
 
 def offered(model: ScriptedServer) -> list[str]:
@@ -475,8 +461,7 @@ def test_a_server_ends_with_its_session(server: ScriptedServer):
     """When nothing refers to a session and its server any more, the server's process ends, whichever call had started it."""
     chat = Session("m", base_url=server.url, tools=[odd("dies")])
     for name in ("add", "files_read"):
-        call = {"index": 0, "id": name, "type": "function", "function": {"name": name, "arguments": "{}"}}
-        server.stream(chunk(tool_calls=[call]), chunk(finish="tool_calls"))
+        server.ask_for((name, name, "{}"), text="")
     ask(chat, server).result(PATIENCE)
     died, started_anew = results(server)
     assert died.endswith("has ended.")

@@ -53,13 +53,20 @@ NOISE = np.random.default_rng(6).integers(0, 256, (600, 600, 3), "uint8")
 
 
 class Front:
-    """What a browser would be: it keeps what is sent to it, and asks."""
+    """What a browser would be: it keeps what is sent to it, and asks.
 
-    def __init__(self, session: nbchat.Session) -> None:
+    Args:
+        session: The session that its panel shows.
+        names: The notebook's variables.
+    """
+
+    def __init__(self, session: nbchat.Session, names: dict[str, Any] | None = None) -> None:
         self.got: list[dict[str, Any]] = []
         self.news = threading.Condition()
         self.panel = Panel(session)
         self.panel.send = self._take  # type: ignore[method-assign]
+        if names is not None:
+            self.panel._desk._names = names
         self.number = 0
 
     def _take(self, message: dict[str, Any], *_: Any) -> None:
@@ -74,11 +81,11 @@ class Front:
             assert self.news.wait_for(lambda: any(map(wanted, self.got)), PATIENCE), self.got
             return next(filter(wanted, self.got))
 
-    def ask(self, do: str, **fields: Any) -> Any:
+    def ask(self, do: str, buffers: list[memoryview] | None = None, **fields: Any) -> Any:
         """Make a request and return its answer, or the reason as a string in a list where it is refused."""
         self.number += 1
         mine = self.number
-        self.panel._asked(self.panel, {"id": mine, "do": do, **fields}, None)
+        self.panel._asked(self.panel, {"id": mine, "do": do, **fields}, buffers)
         reply = self.wait(lambda m: m["type"] == "reply" and m["id"] == mine)
         return [reply["refused"]] if "refused" in reply else reply["result"]
 
@@ -249,9 +256,9 @@ def test_a_failure_inside_is_answered(front: Front, monkeypatch: pytest.MonkeyPa
     assert front.ask("preview", text="x") == ["nbchat failed on its own: ZeroDivisionError: division by zero."]
 
 
-def test_a_template_is_expanded_once_and_its_error_told(front: Front, chat: nbchat.Session, server: ScriptedServer):
+def test_a_template_is_expanded_once_and_its_error_told(chat: nbchat.Session, server: ScriptedServer):
     """Double braces in a question are Python, as in the magic; an expression that fails sends nothing."""
-    front.panel._desk._names = {"name": "{{1 + 1}}", "other": 2}
+    front = Front(chat, {"name": "{{1 + 1}}", "other": 2})
     server.answer("ok")
     front.ask("ask", text="Say {{name}}")
     front.path(2)
@@ -544,9 +551,9 @@ def test_a_request_with_pictures_is_read_short_and_copied_whole(
     assert not preview(chat, "Hi")["shortened"]
 
 
-def test_the_panel_reads_short_and_copies_whole(front: Front):
+def test_the_panel_reads_short_and_copies_whole(chat: nbchat.Session):
     """The front end asks for the request as it is read, and for the whole of it to copy."""
-    front.panel._desk._names = {"noise": Image.fromarray(NOISE)}
+    front = Front(chat, {"noise": Image.fromarray(NOISE)})
     assert len(json.dumps(front.ask("preview", text="{{noise}}"))) < 5000
     assert len(front.ask("preview", text="{{noise}}", whole=True)["json"]) > 1_000_000
 
@@ -864,9 +871,9 @@ def test_what_the_notebook_keeps_has_small_pictures(front: Front, chat: nbchat.S
     assert len(question) < 60_000
 
 
-def test_a_picture_in_the_composer(front: Front, chat: nbchat.Session, server: ScriptedServer):
+def test_a_picture_in_the_composer(chat: nbchat.Session, server: ScriptedServer):
     """{{name}} in the panel sends a picture as one, and says below the answer what was done to it."""
-    front.panel._desk._names = {"photo": Image.new("L", (4096, 2))}
+    front = Front(chat, {"photo": Image.new("L", (4096, 2))})
     server.answer("ok")
     front.ask("ask", text="What is {{photo}}?")
     question, answer = front.path(2)["messages"]
@@ -890,11 +897,11 @@ def test_an_edited_question_keeps_its_pictures(front: Front, chat: nbchat.Sessio
 
 
 def test_what_a_file_says_is_not_run_when_its_question_is_edited(
-    front: Front, chat: nbchat.Session, server: ScriptedServer, tmp_path: Path
+    chat: nbchat.Session, server: ScriptedServer, tmp_path: Path
 ):
     """A file that went as text stays beside an edited question, and the double braces in it are text for good."""
     ran: list[int] = []
-    front.panel._desk._names = {"trap": lambda: ran.append(1)}
+    front = Front(chat, {"trap": lambda: ran.append(1)})
     (tmp_path / "page.html").write_text("<p>{{ trap() }}{{1 + 1}}</p>")
     server.always_answer("ok")
     chat.send("Explain:", attach=tmp_path / "page.html")

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import pytest
-from scripted import PATIENCE, ScriptedServer, chunk
+from scripted import PATIENCE, ScriptedServer, chunk, likely, with_tokens
 from test_panel import Front
 
 import nbchat
 from nbchat.jupyter.shading import page_of
 from nbchat.session.session import Session
-
-
-def likely(text: str, probability: float, *others: tuple[str, float]) -> dict[str, Any]:
-    """A token as the API tells it."""
-    tops = [{"token": other, "logprob": math.log(share), "bytes": None} for other, share in others]
-    return {"token": text, "logprob": math.log(probability), "bytes": None, "top_logprobs": tops}
-
-
-def with_tokens(*tokens: dict[str, Any], index: int = 0) -> dict[str, Any]:
-    """A chunk whose text is these tokens."""
-    event = chunk("".join(token["token"] for token in tokens), index=index)
-    event["choices"][0]["logprobs"] = {"content": list(tokens), "refusal": None}
-    return event
 
 
 def answer(server: ScriptedServer, *texts: str) -> None:

@@ -17,7 +17,7 @@ from nbchat.session.conversation import Node
 
 
 class Tools:
-    """A session whose tools wait until they are let go on, and what its model asks for."""
+    """A session whose tools wait until they are let go on."""
 
     def __init__(self, server: ScriptedServer) -> None:
         self.server = server
@@ -41,15 +41,6 @@ class Tools:
         self.called.append(at)
         self.go.wait(PATIENCE)
         return f"a <b>{at}</b>"
-
-    def ask_for(self, *calls: tuple[str, str, str], text: str = "Let me see.", **options: Any) -> None:
-        """Have the model say something and ask for calls: of each the identifier, the tool, the arguments."""
-        asked = [
-            {"index": at, "id": made, "type": "function", "function": {"name": name, "arguments": arguments}}
-            for at, (made, name, arguments) in enumerate(calls)
-        ]
-        said = [chunk(text)] if text else []
-        self.server.stream(*said, chunk(tool_calls=asked), chunk(finish="tool_calls"), **options)
 
 
 @pytest.fixture
@@ -88,7 +79,7 @@ def everything(front: Front) -> dict[str, Any]:
 
 def test_a_round_settles_while_the_turn_goes_on(front: Front, tools: Tools):
     """While tools run, the answer that asked for them is a message with their calls, and the turn goes on below it."""
-    tools.ask_for(("c", "look", '{"at": "house"}'), ("d", "look", '{"at": "tree"}'))
+    tools.server.ask_for(("c", "look", '{"at": "house"}'), ("d", "look", '{"at": "tree"}'))
     tools.server.answer("I saw both.")
     front.ask("ask", text="What is there?")
     front.wait(has("calling"))
@@ -118,7 +109,7 @@ def test_a_round_settles_while_the_turn_goes_on(front: Front, tools: Tools):
 
 def test_what_is_told_adds_up(front: Front, tools: Tools):
     """A page that hears every message has at each moment what a page that opens then gets, queued questions in their order."""
-    tools.ask_for(("c", "look", '{"at": "x"}'))
+    tools.server.ask_for(("c", "look", '{"at": "x"}'))
     tools.server.answer("One.")
     tools.server.answer("Two.")
     front.ask("ask", text="first")
@@ -149,7 +140,7 @@ def test_what_is_told_adds_up(front: Front, tools: Tools):
 
 def test_a_panel_that_opens_in_the_middle(front: Front, tools: Tools):
     """A panel that is made while tools run shows them at once, and their end."""
-    tools.ask_for(("c", "look", '{"at": "x"}'), ("d", "fail", "{}"))
+    tools.server.ask_for(("c", "look", '{"at": "x"}'), ("d", "fail", "{}"))
     tools.server.answer("So.")
     tools.chat.stream("?")
     front.wait(has("failed"))
@@ -167,7 +158,7 @@ def test_standing_on_another_branch_meanwhile(front: Front, tools: Tools):
     tools.server.answer("An answer.")
     front.ask("ask", text="Q")
     first = front.path(2)["messages"][1]["id"]
-    tools.ask_for(("c", "look", '{"at": "x"}'))
+    tools.server.ask_for(("c", "look", '{"at": "x"}'))
     front.ask("regenerate", node=first)
     front.wait(has("running"))
     front.ask("go", node=first)
@@ -184,7 +175,7 @@ def test_standing_on_another_branch_meanwhile(front: Front, tools: Tools):
 def test_asking(front: Front, tools: Tools):
     """While a page shows the panel a call waits for its reader's word: yes runs it, no is told to the model."""
     attend(front)
-    tools.ask_for(("c", "delete", '{"path": "a.txt"}'), ("d", "delete", '{"path": "b.txt"}'))
+    tools.server.ask_for(("c", "delete", '{"path": "a.txt"}'), ("d", "delete", '{"path": "b.txt"}'))
     tools.server.answer("One is gone.")
     turn = front.ask("ask", text="Delete both.")["turn"]
     front.wait(has("asking"))
@@ -207,7 +198,7 @@ def test_what_a_tool_gave_that_is_no_text(front: Front, tools: Tools):
     """Of a result's pictures the state has no more than their number; whoever shows them asks for them, also after the turn."""
     drawn = Figure((8, 5), dpi=120)
     tools.chat.tool(lambda: drawn, name="plot")
-    tools.ask_for(("c", "plot", "{}"), ("d", "look", '{"at": "x"}'))
+    tools.server.ask_for(("c", "plot", "{}"), ("d", "look", '{"at": "x"}'))
     tools.server.answer("So.")
     front.ask("ask", text="Plot!")
     front.wait(lambda m: m["type"] == "call" and m["call"].get("media"))
@@ -230,7 +221,7 @@ def test_the_first_answer_counts(front: Front, tools: Tools):
     """Of two panels the one that answers first decides, and the other is told."""
     other = Front(tools.chat)
     attend(front)
-    tools.ask_for(("c", "delete", '{"path": "a.txt"}'))
+    tools.server.ask_for(("c", "delete", '{"path": "a.txt"}'))
     tools.server.answer("Well.")
     turn = tools.chat.stream("?")
     other.wait(has("asking"))
@@ -251,7 +242,7 @@ def test_nobody_looks(front: Front, tools: Tools):
     assert tools.chat.attended
     attend(front, "two", is_open=False)
     assert not tools.chat.attended
-    tools.ask_for(("c", "delete", '{"path": "a.txt"}'))
+    tools.server.ask_for(("c", "delete", '{"path": "a.txt"}'))
     tools.server.answer("Well.")
     front.ask("ask", text="Delete it.")
     front.path(4)
@@ -265,7 +256,7 @@ def test_nobody_looks(front: Front, tools: Tools):
 def test_stop_in_the_middle_of_tools(front: Front, tools: Tools, state: str):
     """Stop ends a turn while a tool hangs or a call asks; its calls say so, also in a file, and the next question works."""
     attend(front)
-    tools.ask_for(("c", "look", '{"at": "x"}') if state == "running" else ("c", "delete", '{"path": "x"}'))
+    tools.server.ask_for(("c", "look", '{"at": "x"}') if state == "running" else ("c", "delete", '{"path": "x"}'))
     turn = front.ask("ask", text="?")["turn"]
     front.wait(has(state))
     front.ask("stop", turn=turn)
@@ -284,7 +275,7 @@ def test_a_server_that_fails_after_a_round(front: Front, tools: Tools):
     """A turn that fails after its tools have run says why below them."""
     tools.go.set()
     tools.chat.client.http.max_retries = 0
-    tools.ask_for(("c", "look", '{"at": "x"}'))
+    tools.server.ask_for(("c", "look", '{"at": "x"}'))
     tools.server.error(500, {"error": {"message": "<b>oh</b>"}})
     turn = tools.chat.stream("?")
     with pytest.raises(NbchatError):
@@ -301,7 +292,7 @@ def test_calls_that_others_answer(tools: Tools):
     declared = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
     tools.chat.tools = [declared]
     front = Front(tools.chat)
-    tools.ask_for(("c", "weather", "{}"))
+    tools.server.ask_for(("c", "weather", "{}"))
     tools.chat.send("?")
     front.wait(lambda m: m["type"] == "path" and m["messages"] and "open" not in m["messages"][-1])
     assert states(front) == ["pending"]
@@ -313,8 +304,7 @@ def test_calls_that_others_answer(tools: Tools):
 
 def test_a_call_that_was_cut_off(front: Front, tools: Tools):
     """A call that max_tokens cut off is shown as it came, and as not called."""
-    asked = {"index": 0, "id": "c", "type": "function", "function": {"name": "look", "arguments": '{"at": "ho'}}
-    tools.server.stream(chunk("Let me see."), chunk(tool_calls=[asked]), chunk(finish="length"))
+    tools.server.ask_for(("c", "look", '{"at": "ho'), finish="length")
     front.ask("ask", text="?")
     answer = front.path(2)["messages"][1]
     assert answer["note"] == "cut off at max_tokens"

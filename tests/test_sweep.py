@@ -14,7 +14,7 @@ import pytest
 from apart import run
 from kernels import Kernel, kernel, when
 from local_model import model_file
-from scripted import PATIENCE, Reply, Request, ScriptedServer, chunk, sse
+from scripted import PATIENCE, Reply, Request, ScriptedServer, chunk, sse, tool_calls
 from traitlets import TraitError
 
 import nbchat
@@ -338,8 +338,7 @@ def test_tools_and_remarks(server: ScriptedServer):
     def script(request: Request) -> Reply:
         if request.json["messages"][-1]["role"] == "tool":
             return server._answer(request, (f"It is {request.json['messages'][-1]['content']}.",))
-        call = {"index": 0, "id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
-        return Reply(sse(chunk(tool_calls=[call]), chunk(finish="tool_calls")), headers=STREAM)
+        return Reply(sse(tool_calls(("c", "add", {"a": 1, "b": 2})), chunk(finish="tool_calls")), headers=STREAM)
 
     server.always(script)
     chat = nbchat.Session("m", base_url=server.url, tools=[add])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 from recordings import UNHURRIED
+from samples import Spoken
 from scripted import ScriptedServer
 
 from nbchat.client.config import settings
@@ -274,14 +275,6 @@ def test_limits_are_the_configured_ones(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(settings(), "attach", {"side": 100})
     with pytest.raises(ConfigurationError, match="There is no limit 'side'"):
         expand("{{im}}", {"im": 1})
-
-
-class Spoken:
-    def __init__(self, said: Any) -> None:
-        self.said = said
-
-    def _repr_llm_(self) -> Any:
-        return self.said
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from scripted import PATIENCE, Reply, Request, ScriptedServer, chunk, sse
+from scripted import PATIENCE, Reply, Request, ScriptedServer, chunk, results, sse, tool_calls
 
 from nbchat.client.config import settings
 from nbchat.errors import ConfigurationError, NbchatError, ServerError, TurnCancelled
@@ -25,24 +25,10 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-def calls(*asked: tuple[str, str, str]) -> dict[str, Any]:
-    """Make the piece of an answer that asks for calls: each an identifier, a name and the arguments."""
-    return chunk(
-        tool_calls=[
-            {"index": number, "id": made, "type": "function", "function": {"name": name, "arguments": arguments}}
-            for number, (made, name, arguments) in enumerate(asked)
-        ]
-    )
-
-
 @pytest.fixture
 def ask_for(server: ScriptedServer) -> Any:
-    """Have the model ask for calls, and say whether that is how its answer ends."""
-
-    def script(*asked: tuple[str, str, str], finish: str = "tool_calls", text: str | None = None) -> None:
-        server.stream(*([chunk(text)] if text else []), calls(*asked), chunk(finish=finish))
-
-    return script
+    """Have the model ask for calls, without a word if none is given."""
+    return partial(server.ask_for, text="")
 
 
 @pytest.fixture
@@ -50,16 +36,11 @@ def chat(server: ScriptedServer) -> Session:
     return Session("m", base_url=server.url, tools=[add])
 
 
-def results(server: ScriptedServer, request: int = -1) -> list[str]:
-    """The results of tools in a request."""
-    return [m["content"] for m in server.requests[request].json["messages"] if m["role"] == "tool"]
-
-
 def disobey(server: ScriptedServer) -> None:
     """Have the model ask for another call with every answer, whatever it is told."""
 
     def another(_: Request) -> Reply:
-        asked = calls((f"c{len(server.requests)}", "add", '{"a": 1, "b": 1}'))
+        asked = tool_calls((f"c{len(server.requests)}", "add", '{"a": 1, "b": 1}'))
         return Reply(sse(asked, chunk(finish="tool_calls")), headers={"content-type": "text/event-stream"})
 
     server.always(another)
@@ -99,7 +80,7 @@ def test_three_rounds_of_calls_side_by_side(chat: Session, server: ScriptedServe
 def test_usage_is_that_of_all_requests(chat: Session, server: ScriptedServer):
     """What a turn with tools used is the sum over its requests, for the completion and for the session."""
     usage = {"usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}}
-    server.stream(calls(("c", "add", '{"a": 1, "b": 2}')), {**chunk(finish="tool_calls"), **usage})
+    server.stream(tool_calls(("c", "add", '{"a": 1, "b": 2}')), {**chunk(finish="tool_calls"), **usage})
     server.answer("3")
     completion = chat.send("1 + 2?")
     assert completion.usage.total_tokens == 16 == chat.usage.total_tokens
@@ -109,7 +90,7 @@ def test_usage_is_that_of_all_requests(chat: Session, server: ScriptedServer):
 def test_calls_interleaved_by_index(chat: Session, server: ScriptedServer):
     """Two calls whose pieces come in turns are put together by their index."""
     server.stream(
-        calls(("x", "add", '{"a": 1,'), ("y", "add", '{"a": 10')),
+        tool_calls(("x", "add", '{"a": 1,'), ("y", "add", '{"a": 10')),
         chunk(tool_calls=[{"index": 1, "function": {"arguments": ', "b": 20}'}}]),
         chunk(tool_calls=[{"index": 0, "function": {"arguments": '"b": 2}'}}]),
         chunk(finish="tool_calls"),
@@ -308,7 +289,7 @@ def test_broken_calls_under_an_unknown_word(chat: Session, server: ScriptedServe
 def test_a_connection_that_breaks_in_a_call(chat: Session, server: ScriptedServer):
     """Where the connection is cut while a call's arguments come, nothing is run, and the next question is answered."""
     chat.client.http.max_retries = 0
-    server.stream(chunk("Let me see."), calls(("c", "add", '{"a": 1,')), done=False, cut=True)
+    server.stream(chunk("Let me see."), tool_calls(("c", "add", '{"a": 1,')), done=False, cut=True)
     with pytest.raises(NbchatError) as caught:
         chat.send("?")
     assert caught.value.kind in ("truncated", "connection")
@@ -333,7 +314,7 @@ def test_calls_of_the_other_choices(chat: Session, server: ScriptedServer, ask_f
     """Tools are called for the first of several answers; the calls of another wait for whoever chooses it."""
 
     def asked(index: int, made: str) -> dict[str, Any]:
-        piece = calls((made, "add", '{"a": 1, "b": 1}'))
+        piece = tool_calls((made, "add", '{"a": 1, "b": 1}'))
         piece["choices"][0]["index"] = index
         return piece
 
@@ -353,7 +334,7 @@ def test_calls_of_the_other_choices(chat: Session, server: ScriptedServer, ask_f
 def test_calls_one_at_a_time(server: ScriptedServer):
     """That calls are to come one at a time reaches every request, and what comes all the same is run."""
     chat = Session("m", base_url=server.url, tools=[add], parallel_tool_calls=False)
-    server.stream(calls(("c", "add", '{"a": 1, "b": 1}')), chunk(finish="tool_calls"))
+    server.ask_for(("c", "add", '{"a": 1, "b": 1}'), text="")
     server.answer("2")
     chat.send("?")
     assert [request.json["parallel_tool_calls"] for request in server.requests] == [False, False]
@@ -755,7 +736,7 @@ def test_a_cell_that_is_run_again_offers_the_new_function(chat: Session, server:
 
     assert make(1)() == 1
     make(2)
-    server.stream(calls(("c", "version_of", json.dumps({}))), chunk(finish="tool_calls"))
+    server.ask_for(("c", "version_of", {}), text="")
     server.answer("2")
     chat.send("?")
     assert results(server) == ["2"]

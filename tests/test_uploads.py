@@ -45,12 +45,7 @@ def front(server: ScriptedServer) -> Front:
 
 def upload(front: Front, data: bytes, name: str, key: str = "f", page: str = "p") -> Any:
     """Upload a file of one piece through the panel, and return its answer."""
-    front.number += 1
-    mine = front.number
-    request = {"id": mine, "do": "upload", "page": page, "file": key, "name": name, "size": len(data), "offset": 0}
-    front.panel._asked(front.panel, request, [memoryview(data)])
-    reply = front.wait(lambda m: m["type"] == "reply" and m["id"] == mine)
-    return [reply["refused"]] if "refused" in reply else reply["result"]
+    return front.ask("upload", [memoryview(data)], page=page, file=key, name=name, size=len(data), offset=0)
 
 
 @pytest.mark.parametrize("piece", [1, 7, 999, 1_000_000])

@@ -1,17 +1,7 @@
 import { expect, test } from "vitest";
 import { Answer, type Change } from "../cell/answer.ts";
-import type { Delta, Traits } from "../cell/protocol.ts";
-import { round } from "./model.ts";
-
-const FRESH: Traits = {
-  rounds: [round("")],
-  seq: 0,
-  status: "running",
-  note: "",
-  format: "markdown",
-  label: "Answer",
-  final: null,
-};
+import type { Delta } from "../cell/protocol.ts";
+import { FRESH, round } from "./model.ts";
 
 const delta = (seq: number, text: string): Delta => ({ type: "delta", seq, round: 0, texts: [[0, text]] });
 

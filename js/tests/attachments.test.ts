@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Attachments, megabytes } from "../panel/attachments.ts";
 import { ChipsView } from "../panel/chips.ts";
 import { Refused } from "../panel/connection.ts";
 import { takeDropped, takePasted } from "../panel/intake.ts";
 import type { Uploaded } from "../panel/protocol.ts";
+import { freshPages } from "./page.ts";
 
 const READ: Uploaded = { kind: "file", about: "text, 10 bytes", tokens: 1234 };
 
@@ -53,14 +54,7 @@ function kernel(accepts = { file: 20, picture: 200, piece: 4 }) {
 
 const file = (text: string, name = "a.txt", type = "") => new File([text], name, { type });
 
-beforeEach(() => {
-  vi.useFakeTimers();
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  document.body.replaceChildren();
-});
+freshPages();
 
 test("a file goes in pieces, each when the one before was answered, and its answer is kept", async () => {
   const { asked, last, attachments, settle } = kernel();

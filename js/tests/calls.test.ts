@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { h } from "../panel/element.ts";
 import panel from "../panel/index.ts";
 import type { Call, Message, Turn } from "../panel/protocol.ts";
 import { FakeModel } from "./model.ts";
+import { freshPages, NoSizes, show } from "./page.ts";
 
 const ASKING: Call = {
   id: "c",
@@ -40,11 +41,7 @@ const TURN: Turn = {
 function start(message: Message = MESSAGE, turns: Turn[] = [TURN]) {
   const model = new FakeModel({ own_id: "w", total: 1, messages: [message], turns });
   const signals = { model: new AbortController(), view: new AbortController() };
-  const widget = panel();
-  widget.initialize({ model, signal: signals.model.signal });
-  const el = document.createElement("div");
-  document.body.append(el);
-  widget.render({ model, el, signal: AbortSignal.any([signals.model.signal, signals.view.signal]) });
+  const el = show(panel(), model, signals.model.signal, signals.view.signal);
   const asked = (what: string) =>
     model.sent.filter((sent) => (sent as { do: string }).do === what) as Record<string, unknown>[];
   let seq = 0;
@@ -61,22 +58,7 @@ function start(message: Message = MESSAGE, turns: Turn[] = [TURN]) {
 
 const spoken = () => document.querySelector("body > [role=status]")?.textContent;
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      observe() {}
-      disconnect() {}
-    },
-  );
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  document.body.replaceChildren();
-});
+freshPages({ ResizeObserver: NoSizes });
 
 describe("a call", () => {
   test("is a card that says how it stands, as text, and is open only to ask", () => {

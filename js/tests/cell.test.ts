@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import cell from "../cell/index.ts";
 import { FakeModel, round } from "./model.ts";
+import { freshPages } from "./page.ts";
 
 function start(traits: Record<string, unknown> = {}) {
   const model = new FakeModel(traits);
@@ -24,14 +25,7 @@ const delta = (seq: number, text: string, choice = 0) => ({
   texts: [[choice, text]],
 });
 
-beforeEach(() => {
-  vi.useFakeTimers();
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  document.body.replaceChildren();
-});
+freshPages();
 
 const frame = () => vi.advanceTimersByTime(300);
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { renderSettled } from "../markdown/render.ts";
 import setInType from "../maths/index.ts";
 import { Formulas, spokenText } from "../panel/formulas.ts";
+import { NoSizes } from "./page.ts";
 
 vi.mock("../cell/evaluate.ts", () => ({ evaluate: () => Promise.resolve({ default: setInType }) }));
 
@@ -62,12 +63,7 @@ Object.defineProperty(Element.prototype, "style", {
   },
 });
 
-vi.stubGlobal(
-  "ResizeObserver",
-  class {
-    observe() {}
-  },
-);
+vi.stubGlobal("ResizeObserver", NoSizes);
 
 let root: HTMLElement;
 

@@ -1,10 +1,21 @@
 /** A widget's model without a kernel: what Python would send is put in, what it would get is kept. */
 
 import type { Model } from "../cell/anywidget.ts";
-import type { Round } from "../cell/protocol.ts";
+import type { Round, Traits } from "../cell/protocol.ts";
 
 /** One answer with these texts. */
 export const round = (...texts: string[]): Round => ({ texts, reasoning: "", calls: [] });
+
+/** A cell's, before anything has come. */
+export const FRESH: Traits = {
+  rounds: [round("")],
+  seq: 0,
+  status: "running",
+  note: "",
+  format: "markdown",
+  label: "Answer",
+  final: null,
+};
 
 export class FakeModel implements Model {
   readonly sent: unknown[] = [];
@@ -13,16 +24,7 @@ export class FakeModel implements Model {
   readonly #listeners = new Map<string, Set<(message: unknown) => void>>();
 
   constructor(traits: Record<string, unknown>) {
-    this.#traits = {
-      rounds: [round("")],
-      seq: 0,
-      status: "running",
-      note: "",
-      format: "markdown",
-      label: "Answer",
-      final: null,
-      ...traits,
-    };
+    this.#traits = { ...FRESH, ...traits };
   }
 
   get(name: string): unknown {

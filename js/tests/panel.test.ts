@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import panel from "../panel/index.ts";
 import type { Field, Message, Turn } from "../panel/protocol.ts";
 import { FakeModel } from "./model.ts";
+import { freshPages, NoSizes, show } from "./page.ts";
 
 const FIELD: Field = {
   name: "temperature",
@@ -63,11 +64,7 @@ function start(traits: Record<string, unknown> = {}) {
     ...traits,
   });
   const controller = new AbortController();
-  const widget = panel();
-  widget.initialize({ model, signal: controller.signal });
-  const el = document.createElement("div");
-  document.body.append(el);
-  widget.render({ model, el, signal: controller.signal });
+  const el = show(panel(), model, controller.signal);
   const find = <T extends HTMLElement = HTMLElement>(selector: string) => {
     const found = el.querySelector<T>(selector);
     if (!found) throw new Error(`there is no ${selector}`);
@@ -94,22 +91,7 @@ const type = (area: HTMLTextAreaElement, text: string, key?: string, more: Keybo
 const frame = () => vi.advanceTimersByTime(300);
 const box = ".nbp-composer textarea";
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      observe() {}
-      disconnect() {}
-    },
-  );
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  document.body.replaceChildren();
-});
+freshPages({ ResizeObserver: NoSizes });
 
 test("an answer with a formula asks for the code that sets it; where there is none it stands as typed", async () => {
   const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);

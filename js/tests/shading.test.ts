@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Actions } from "../panel/actions.ts";
 import { AnswerView } from "../panel/answer.ts";
 import type { Formulas } from "../panel/formulas.ts";
 import type { Message, Probabilities } from "../panel/protocol.ts";
+import { freshPages } from "./page.ts";
 
 const LEVELS = ["likely", "unlikely"];
 const MESSAGE: Message = {
@@ -41,14 +42,7 @@ function start(message: Message, answers: (Probabilities | null)[]) {
 
 const hidden = (elements: HTMLElement[]) => elements.map((element) => element.hidden);
 
-beforeEach(() => {
-  vi.useFakeTimers();
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  document.body.replaceChildren();
-});
+freshPages();
 
 test("there is a button only where there is something to show", () => {
   expect(start(MESSAGE, []).toggle()?.getAttribute("aria-pressed")).toBe("false");

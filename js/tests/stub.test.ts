@@ -3,17 +3,14 @@ import cell from "../cell/index.ts";
 import { BUILD, entry, provide } from "../cell/registry.ts";
 import stub from "../cell/stub.ts";
 import { FakeModel } from "./model.ts";
+import { show } from "./page.ts";
 
 const delta = (seq: number, text: string) => ({ type: "delta", seq, round: 0, texts: [[0, text]] });
 
 function start() {
   const model = new FakeModel({});
   const controller = new AbortController();
-  const widget = stub();
-  widget.initialize({ model, signal: controller.signal });
-  const el = document.createElement("div");
-  document.body.append(el);
-  widget.render({ model, el, signal: controller.signal });
+  const el = show(stub(), model, controller.signal);
   return { model, el, close: () => controller.abort() };
 }
 

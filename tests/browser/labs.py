@@ -105,6 +105,14 @@ def _when_up(url: str, process: subprocess.Popen[bytes], log: Path) -> str:
     raise RuntimeError(f"The server did not start:\n{log.read_text()[-2000:]}")
 
 
+def use_theme(page: Page, theme: str) -> None:
+    """Choose one of JupyterLab's own themes, such as ``Dark``, and wait until the page has it."""
+    page.evaluate(
+        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
+    )
+    page.wait_for_function("(theme) => document.body.dataset.jpThemeName === theme", arg=f"JupyterLab {theme}")
+
+
 class Notebook:
     """A notebook open in JupyterLab or in Notebook 7.
 

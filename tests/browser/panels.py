@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from labs import ROOT, Notebook
+from labs import Notebook
 from playwright.sync_api import Locator, Page, expect
 
 # A session with a past, without asking anybody.
@@ -18,14 +16,6 @@ def grow(texts, **more):
         parent = str(i)
     chat._conversation.head = parent
 """
-
-
-# Every known attack on what shows text.
-VECTORS = [
-    vector
-    for group in json.loads((ROOT / "tests" / "security" / "xss.json").read_text(encoding="utf-8"))["vectors"].values()
-    for vector in group
-]
 
 
 def panel_of(page: Page, index: int = 0) -> Locator:

@@ -6,24 +6,13 @@ import threading
 from typing import Any
 
 import pytest
+from attack import ATTACK, requests_away
 from labs import Notebook
 from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk, words
 
 WORDS = words("A list of things follows, each of them in its own item, with **bold** words and `code` in some of them.")
 ANSWER = " ".join(word.strip() for word in WORDS) + "\n\n- one\n- two\n\n```python\nprint(1 < 2)\n```\n\nThe end."
-# What would happen if any of it were taken for more than text: a mark on the window, or a request to another host.
-ATTACK = """Before <img src=x onerror="window.pwned=1"> between <script>window.pwned=2</script>
-
-<img src="http://evil.example/track.png"><iframe srcdoc="<script>parent.pwned=3</script>"></iframe>
-
-[click](javascript:window.pwned=4) [entity](java&#115;cript:window.pwned=5) [data](data:text/html,<script>window.pwned=6</script>)
-
-![picture](http://evil.example/picture.png) <svg onload="window.pwned=7"></svg> $\\href{javascript:window.pwned=8}{x}$
-
-<details open ontoggle="window.pwned=9">x</details> [a](u$" onmouseover="window.pwned=10$)
-
-After."""
 
 
 @pytest.fixture
@@ -121,8 +110,7 @@ def test_no_flicker_at_the_end(opened: Any, server: ScriptedServer, page: Page):
 
 def test_nothing_in_an_answer_runs(opened: Any, server: ScriptedServer, page: Page):
     """Scripts, handlers, dangerous links and remote pictures do nothing: while it streams, after it, and after a reload."""
-    away: list[str] = []
-    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    away = requests_away(page)
     gate = threading.Event()
     server.stream(chunk(ATTACK), chunk("\n\n"), gate, chunk("End."), chunk(finish="stop"))
     notebook = opened("%%chat\nGo")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from panels import GROW, VECTORS, ask, panel_of, press, ready, value
+from attack import ATTACK, requests_away
+from inspector import EVERY_VECTOR
+from panels import GROW, ask, panel_of, press, ready, value
 from playwright.sync_api import Page, expect
 from scripted import ScriptedServer, chunk, words
-from test_cell import ATTACK
 
 
 @pytest.mark.parametrize("app", ["lab", pytest.param("notebooks", marks=pytest.mark.thorough)])
@@ -160,8 +161,7 @@ def test_a_reload_in_mid_stream_and_two_panels(opened: Any, server: ScriptedServ
 
 def test_nothing_that_a_model_or_a_server_says_runs(opened: Any, server: ScriptedServer, page: Page):
     """Attacks as answer, reasoning, question, system message, model name and error do nothing, and no request leaves the page."""
-    away: list[str] = []
-    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    away = requests_away(page)
     server.schema = False
     notebook = opened(
         f"chat.system = {ATTACK!r}; chat.parameters.model = {ATTACK[:200]!r}", before="chat.parameters.stop = ['<b>x']"
@@ -434,7 +434,7 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
     notebook = opened(
         "from nbchat.session.conversation import Node\n"
         "parent = chat._conversation.head\n"
-        f"for i, text in enumerate({VECTORS!r}):\n"
+        f"for i, text in enumerate({EVERY_VECTOR!r}):\n"
         "    for role in ('user', 'assistant'):\n"
         "        call = {'id': 'c', 'type': 'function', 'function': {'name': text, 'arguments': text}}\n"
         "        message = {'role': role, 'content': text, 'reasoning': text, 'tool_calls': [call]}\n"
@@ -442,7 +442,7 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
         "        chat._conversation.add(node)\n"
         "        parent = node.id\n"
         "chat.go(parent)",
-        f"chat.system = '\\n'.join({VECTORS!r})",
+        f"chat.system = '\\n'.join({EVERY_VECTOR!r})",
     )
     page.on(
         "request",
@@ -478,13 +478,13 @@ def test_no_known_attack_does_anything(opened: Any, server: ScriptedServer, page
         before = messages.first.evaluate(
             "(e) => { e.dataset.seen = 'yes'; e.closest('.nbp-scroller').scrollTop = 0; return e.innerText; }"
         )
-        if before.startswith(VECTORS[0][:10]):
+        if before.startswith(EVERY_VECTOR[0][:10]):
             break
         page.wait_for_function("() => !document.querySelector('.nbp-list > article').dataset.seen")
     # As the system message they are in the box of the controls, and in what would be sent next.
     notebook.run(3)
     press(panel, "Controls")
-    expect(panel.locator(".nbp-system textarea")).to_have_value(re.compile(re.escape(VECTORS[0])))
+    expect(panel.locator(".nbp-system textarea")).to_have_value(re.compile(re.escape(EVERY_VECTOR[0])))
     harmless()
     press(panel, "Show the next request")
     expect(panel.get_by_role("tabpanel")).to_contain_text("alert(1)")

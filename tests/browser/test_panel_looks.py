@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
+from axe import violations
+from labs import use_theme
 from panels import ask, panel_of, press, ready
 from playwright.sync_api import Locator, Page, expect
 from scripted import ScriptedServer, chunk
 
-ROOT = Path(__file__).parent.parent.parent
 EVERYTHING = (
     "# Title\n\nText with `code` and \\(E = mc^2\\).\n\n- [x] done\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> said\n\n"
     "```python\nx = 'a line of code that is longer than a narrow panel is wide'\n```\n\n"
@@ -34,7 +34,7 @@ LOOKS = [
 def dress(page: Page, panel: Locator, look: str) -> None:
     """Show the page as somebody has it who needs it so."""
     if look.startswith("JupyterLab"):
-        page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", look)
+        use_theme(page, look.removeprefix("JupyterLab "))
     panel.evaluate("(root, width) => { root.style.width = width; }", "260px" if look == "narrow" else "")
     # What a page sees of the zoom is its size, here that of a window of 1280 by 800.
     page.set_viewport_size({"width": 640, "height": 400} if "zoomed" in look else {"width": 1280, "height": 800})
@@ -53,14 +53,6 @@ def show_everything(panel: Locator, server: ScriptedServer) -> None:
     server.error(400, {"error": {"message": "no", "type": "x", "code": "x"}})
     ask(panel, "an error")
     expect(panel.locator(".nbp-error")).to_be_visible()
-
-
-def violations(page: Page) -> Any:
-    """Return what axe-core finds in the panel."""
-    page.wait_for_timeout(400)  # colours change over a tenth of a second
-    return page.evaluate(
-        """async () => (await axe.run('.nbp')).violations.map((v) => [v.id, ...v.nodes.map((n) => `${n.html} ${n.failureSummary}`)])"""
-    )
 
 
 def extent(panel: Locator, selector: str, text: str) -> tuple[float, float]:
@@ -90,13 +82,12 @@ def test_axe_finds_nothing(opened: Any, server: ScriptedServer, page: Page):
     ready(panel)
     show_everything(panel, server)
     notebook.run(2)
-    page.add_script_tag(path=ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js")
     for look in LOOKS:
         dress(page, panel, look)
-        assert (look, violations(page)) == (look, [])
+        assert (look, violations(page, ".nbp")) == (look, [])
         for button in ("Controls", "Show the next request"):
             press(panel, button)
-            assert (look, button, violations(page)) == (look, button, [])
+            assert (look, button, violations(page, ".nbp")) == (look, button, [])
         press(panel, button)
 
 

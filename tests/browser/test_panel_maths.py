@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
+from attack import requests_away
+from inspector import VECTORS
 from panels import GROW, ask, panel_of, press, ready
 from playwright.sync_api import Page, expect
 from scripted import ScriptedServer, chunk, words
 
-ROOT = Path(__file__).parent.parent.parent
-VECTORS = json.loads((ROOT / "tests" / "security" / "xss.json").read_text(encoding="utf-8"))["vectors"]
 ANSWER = (
     "Energy is \\(E = mc^2\\), at $5 and $10.\n\n"
     "$$\n\\begin{aligned} a &= \\frac{b}{c} \\\\ d &= e \\end{aligned}\n$$\n\n"
@@ -96,8 +94,7 @@ def test_a_page_without_inline_styles_sets_formulas_all_the_same(opened: Any, se
 @pytest.mark.thorough
 def test_formulas_do_nothing_but_stand_there(opened: Any, server: ScriptedServer, page: Page):
     """No formula runs, links, loads, or leaves its place, and one that is made to grow ends at once."""
-    away: list[str] = []
-    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    away = requests_away(page)
     opened()
     panel = panel_of(page)
     attacks = [

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attack import ATTACK, requests_away
+from axe import violations
 from panels import ask, panel_of, press, ready
 from playwright.sync_api import Locator, Page, expect
-from scripted import ScriptedServer, chunk
-from test_cell import ATTACK
-from test_panel_likely import likely, with_tokens
-from test_panel_looks import LOOKS, ROOT, dress, violations
+from scripted import ScriptedServer, chunk, likely, with_tokens
+from test_panel_looks import LOOKS, dress
 
 TOGGLE = "Show how likely each token was"
 TOKENS = [
@@ -90,10 +90,9 @@ def test_axe_finds_nothing_in_shaded_tokens(opened: Any, server: ScriptedServer,
     panel = panel_of(page)
     tokens = shaded(panel, server)
     tokens.nth(2).locator("input").focus()
-    page.add_script_tag(path=ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js")
     for look in LOOKS:
         dress(page, panel, look)
-        assert (look, violations(page)) == (look, [])
+        assert (look, violations(page, ".nbp")) == (look, [])
         inside = "(root) => root.querySelector('.nbp-scroller').scrollWidth <= root.querySelector('.nbp-scroller').clientWidth"
         assert panel.evaluate(inside), look
 
@@ -101,8 +100,7 @@ def test_axe_finds_nothing_in_shaded_tokens(opened: Any, server: ScriptedServer,
 @pytest.mark.thorough
 def test_nothing_in_a_token_runs(opened: Any, server: ScriptedServer, page: Page):
     """Tokens and alternatives that are attacks are text in the panel."""
-    away: list[str] = []
-    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    away = requests_away(page)
     opened(before="chat.parameters.logprobs = True")
     panel = panel_of(page)
     server.stream(with_tokens(likely(ATTACK, 0.5, (ATTACK, 0.5), (f"{ATTACK} ", 0.2))), chunk(finish="stop"))

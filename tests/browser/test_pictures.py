@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
-from labs import Notebook
+from attack import ATTACK, requests_away
+from axe import violations
+from labs import Notebook, use_theme
 from playwright.sync_api import Locator, Page, expect
-from scripted import Reply, Request, ScriptedServer, chunk, completion, sse
-from test_cell import ATTACK
+from scripted import Reply, Request, ScriptedServer, chunk, completion, likely, sse, with_tokens
 
-AXE = Path(__file__).parent.parent.parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
 SWEEP = "import nbchat; got = nbchat.sweep('How?', session=chat, temperature=[0, 1], seed=[1, 2, 3]); got"
 TOKENS = "chat.send('Hi', logprobs=True, top_logprobs=2).logprobs"
-
-
-def likely(text: str, probability: float, *others: tuple[str, float]) -> dict[str, Any]:
-    tops = [{"token": other, "logprob": math.log(p), "bytes": None} for other, p in ((text, probability), *others)]
-    return {"token": text, "logprob": math.log(probability), "bytes": None, "top_logprobs": tops}
-
-
-def answer_with_logprobs(server: ScriptedServer, *tokens: dict[str, Any]) -> None:
-    """Answer the next request, streamed, with these tokens."""
-    events = [chunk(token["token"]) for token in tokens]
-    for event, token in zip(events, tokens, strict=True):
-        event["choices"][0]["logprobs"] = {"content": [token], "refusal": None}
-    server.stream(*events, chunk(finish="stop"))
 
 
 def tip(label: Locator) -> str:
@@ -37,21 +22,6 @@ def tip(label: Locator) -> str:
     return label.evaluate(
         "(e) => { const s = getComputedStyle(e, '::after'); return s.display === 'none' || s.content === 'none' ? '' : s.content; }"
     )
-
-
-def violations(page: Page, part: str) -> list[Any]:
-    page.add_script_tag(path=AXE)
-    return page.evaluate(
-        """async (part) => (await axe.run(part)).violations.map((v) => [v.id, ...v.nodes.map((n) => `${n.html} ${n.failureSummary}`)])""",
-        part,
-    )
-
-
-def use_theme(page: Page, theme: str) -> None:
-    page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
-    )
-    page.wait_for_function("(theme) => document.body.dataset.jpThemeName === theme", arg=f"JupyterLab {theme}")
 
 
 def test_a_sweep_is_drawn(open_notebook: Any, server: ScriptedServer, page: Page):
@@ -85,8 +55,7 @@ def test_a_sweep_is_drawn(open_notebook: Any, server: ScriptedServer, page: Page
 @pytest.mark.thorough
 def test_nothing_in_a_sweep_runs(open_notebook: Any, server: ScriptedServer, page: Page):
     """Scripts, handlers, links and pictures of answers, questions and errors do nothing."""
-    away: list[str] = []
-    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    away = requests_away(page)
 
     def script(request: Request) -> Reply:
         if request.json["temperature"]:
@@ -108,9 +77,13 @@ def test_nothing_in_a_sweep_runs(open_notebook: Any, server: ScriptedServer, pag
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_tokens_by_mouse_and_keyboard(open_notebook: Any, server: ScriptedServer, page: Page, theme: str):
     """What there is to say of a token is shown under the mouse, and under the keyboard: one Tab, then the arrow keys."""
-    answer_with_logprobs(
-        server, likely("Hello", 0.93), likely(" wor", 0.3, ("x", 0.2)), likely("ld", 0.04), likely("\n", 0.9)
-    )
+    tokens = [
+        likely("Hello", 0.93, ("Hello", 0.93)),
+        likely(" wor", 0.3, (" wor", 0.3), ("x", 0.2)),
+        likely("ld", 0.04, ("ld", 0.04)),
+        likely("\n", 0.9, ("\n", 0.9)),
+    ]
+    server.stream(*map(with_tokens, tokens), chunk(finish="stop"))
     notebook = open_notebook(TOKENS)
     use_theme(page, theme)
     notebook.run(1)
@@ -141,7 +114,9 @@ def test_tokens_by_mouse_and_keyboard(open_notebook: Any, server: ScriptedServer
 @pytest.mark.thorough
 def test_what_is_said_of_a_token_can_be_read(open_notebook: Any, server: ScriptedServer, page: Page):
     """What is said of a token stands below its line, within the output, also in the last line."""
-    answer_with_logprobs(server, *[likely(f" word{at}", 0.4, ("other", 0.2), ("another", 0.1)) for at in range(60)])
+    words = [f" word{at}" for at in range(60)]
+    tokens = [likely(word, 0.4, (word, 0.4), ("other", 0.2), ("another", 0.1)) for word in words]
+    server.stream(*map(with_tokens, tokens), chunk(finish="stop"))
     notebook = open_notebook(TOKENS)
     notebook.run(1)
     output = notebook.output(1)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from labs import PATIENCE, ROOT, Notebook
-from panels import VECTORS, ask, panel_of, press, ready, value
+from attack import ATTACK, requests_away
+from axe import violations
+from inspector import EVERY_SENDABLE
+from labs import PATIENCE, Notebook, use_theme
+from panels import ask, panel_of, press, ready, value
 from playwright.sync_api import Locator, Page, expect
-from scripted import ScriptedServer, chunk
-from test_cell import ATTACK, kept
+from scripted import ScriptedServer, results
+from test_cell import kept
 
 TOOLS = '''
 import threading
@@ -91,20 +93,6 @@ def opened(open_notebook: Any, page: Page) -> Any:
     return open_it
 
 
-def ask_for(server: ScriptedServer, *calls: tuple[str, Any], text: str = "Let me see.") -> None:
-    """Have the model say something and ask for these calls."""
-    asked = [
-        {
-            "index": at,
-            "id": f"c{at}",
-            "type": "function",
-            "function": {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)},
-        }
-        for at, (name, arguments) in enumerate(calls)
-    ]
-    server.stream(chunk(text), chunk(tool_calls=asked), chunk(finish="tool_calls"))
-
-
 def cards(panel: Locator) -> Locator:
     return panel.locator(".nbp-card")
 
@@ -118,17 +106,12 @@ def spoken(page: Page) -> Locator:
     return page.locator("body > [role=status]:not([aria-live])").last
 
 
-def told(server: ScriptedServer) -> list[str]:
-    """What the last request tells the model of its calls."""
-    return [message["content"] for message in server.requests[-1].json["messages"] if message["role"] == "tool"]
-
-
 def test_tools_run_in_the_panel_and_survive_a_reload(opened: Any, server: ScriptedServer, page: Page):
     """Calls are cards in two panels alike; a page reloaded while one runs has them at once, and the answer that follows."""
     notebook = opened("nbchat.panel()", "go.set()")
     notebook.run(2)
     one, other = panel_of(page, 0), panel_of(page, 1)
-    ask_for(server, ("look", {"at": "house"}), ("fail", {}))
+    server.ask_for(("look", {"at": "house"}), ("fail", {}))
     server.answer("I saw a **house**.")
     ask(one, "What is there?")
     for panel in (one, other):
@@ -160,8 +143,8 @@ def test_approval_by_keyboard_alone(opened: Any, server: ScriptedServer, page: P
     """A call that asks is spoken of and reached with Tab: Enter on Allow runs it, on Don't allow the model is told."""
     opened()
     panel = panel_of(page)
-    ask_for(server, ("delete", {"path": "a.txt"}))
-    ask_for(server, ("delete", {"path": "b.txt"}), text="And now the other.")
+    server.ask_for(("delete", {"path": "a.txt"}))
+    server.ask_for(("delete", {"path": "b.txt"}), text="And now the other.")
     server.answer("One is gone.")
     box = panel.get_by_label("Your question")
     box.focus()
@@ -185,7 +168,7 @@ def test_approval_by_keyboard_alone(opened: Any, server: ScriptedServer, page: P
     page.keyboard.press("Space")
     state(cards(panel).nth(1), "refused")
     ready(panel)
-    assert told(server) == ["a.txt is gone", "delete was not called: the user did not allow it."]
+    assert results(server) == ["a.txt is gone", "delete was not called: the user did not allow it."]
 
 
 @pytest.mark.thorough
@@ -194,7 +177,7 @@ def test_a_question_outlives_its_page_and_is_one_in_all_panels(opened: Any, serv
     notebook = opened("nbchat.panel()", "called")
     notebook.run(2)
     one, other = panel_of(page, 0), panel_of(page, 1)
-    ask_for(server, ("delete", {"path": "a.txt"}), ("delete", {"path": "b.txt"}))
+    server.ask_for(("delete", {"path": "a.txt"}), ("delete", {"path": "b.txt"}))
     server.answer("One is gone.")
     ask(one, "Delete both.")
     for panel in (one, other):
@@ -214,19 +197,18 @@ def test_a_question_outlives_its_page_and_is_one_in_all_panels(opened: Any, serv
         state(cards(panel).nth(0), "done")
         ready(panel)
         expect(panel.get_by_role("group", name="May delete be called?")).to_have_count(0)
-    assert told(server) == ["a.txt is gone", "delete was not called: the user did not allow it."]
+    assert results(server) == ["a.txt is gone", "delete was not called: the user did not allow it."]
     assert value(notebook, 3) == "['a.txt']"
 
 
 @pytest.mark.thorough
 def test_tables_and_pictures_stand_below_the_cards(opened: Any, server: ScriptedServer, page: Page):
     """A DataFrame is a table and a figure a picture in each panel, also after a reload; the model read text, then saw the picture."""
-    away: list[str] = []
-    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    away = requests_away(page)
     notebook = opened("nbchat.panel()", before=RICH)
     notebook.run(2)
     one, other = panel_of(page, 0), panel_of(page, 1)
-    ask_for(server, ("cities", {}), ("plot", {"title": "<img src=x onerror=pwned=1>"}), ("add", {"a": 1, "b": 2}))
+    server.ask_for(("cities", {}), ("plot", {"title": "<img src=x onerror=pwned=1>"}), ("add", {"a": 1, "b": 2}))
     server.answer("So it is.")
     ask(one, "Show me.")
 
@@ -255,7 +237,7 @@ def test_tables_and_pictures_stand_below_the_cards(opened: Any, server: Scripted
         ready(panel)
         complete(panel)
     assert not any(card.evaluate("(card) => card.open") for card in cards(one).all())
-    table, drawn, _ = told(server)
+    table, drawn, _ = results(server)
     assert table.startswith("\n\npandas DataFrame, 3 rows × 3 columns:\n\n|  | city (string) | people (Int64) |")
     assert drawn == "(the result is attached: image)"
     (seen,) = [m["content"] for m in server.requests[-1].json["messages"] if isinstance(m["content"], list)]
@@ -271,7 +253,7 @@ def test_tables_and_pictures_stand_below_the_cards(opened: Any, server: Scripted
 def test_a_cell_asks_and_shows_what_tools_gave(opened: Any, server: ScriptedServer, page: Page):
     """A cell has a line for each call, asks by its own input, and keeps folds, the user's own table, and the answer below."""
     notebook = opened("%%chat\nGo")
-    ask_for(server, ("add", {"a": 1, "b": 2}), ("delete", {"path": "a.txt"}), ("table", {}))
+    server.ask_for(("add", {"a": 1, "b": 2}), ("delete", {"path": "a.txt"}), ("table", {}))
     server.answer("So it is.")
     notebook.start(2)
     output = notebook.output(2)
@@ -301,7 +283,7 @@ def test_a_cell_asks_and_shows_what_tools_gave(opened: Any, server: ScriptedServ
 def test_a_cell_has_buttons_to_ask(open_notebook: Any, server: ScriptedServer, page: Page, answer: str):
     """With no panel there, a call in a %%chat --tools cell asks with its arguments and two buttons; the model is told what was pressed."""
     notebook = open_notebook("%%chat --tools delete\nGo", "called", before=TOOLS)
-    ask_for(server, ("delete", {"path": "a.txt"}))
+    server.ask_for(("delete", {"path": "a.txt"}))
     server.answer("So it is.")
     notebook.start(1)
     output = notebook.output(1)
@@ -310,7 +292,7 @@ def test_a_cell_has_buttons_to_ask(open_notebook: Any, server: ScriptedServer, p
     notebook.wait(1)
     expect(kept(output)).to_contain_text("So it is.")
     allowed = answer == "Allow"
-    assert told(server) == ["a.txt is gone" if allowed else "delete was not called: the user did not allow it."]
+    assert results(server) == ["a.txt is gone" if allowed else "delete was not called: the user did not allow it."]
     assert value(notebook, 2) == ("['a.txt']" if allowed else "[]")
 
 
@@ -319,7 +301,7 @@ def test_the_panel_answers_for_a_cell(opened: Any, server: ScriptedServer, page:
     """Where a cell and the panel ask the same, a word in the panel is enough: the cell goes on, and so does the notebook."""
     notebook = opened("chat.send('Go').text", "called")
     panel = panel_of(page)
-    ask_for(server, ("delete", {"path": "a.txt"}))
+    server.ask_for(("delete", {"path": "a.txt"}))
     server.answer("Gone.")
     notebook.start(2)
     expect(notebook.output(2).locator("input")).to_be_visible()
@@ -337,7 +319,7 @@ def test_stop_while_a_tool_hangs(opened: Any, server: ScriptedServer, page: Page
     """A tool that hangs in a cell's turn is stopped by the panel's button and by the kernel's; the next question works."""
     notebook = opened("%%chat\nGo", "%%chat\nNext")
     panel = panel_of(page)
-    ask_for(server, ("look", {"at": "x"}))
+    server.ask_for(("look", {"at": "x"}))
     notebook.start(2)
     state(cards(panel), "running")
     expect(notebook.output(2).locator(".nbchat-calls")).to_contain_text('look(at="x") running')
@@ -359,17 +341,15 @@ def test_stop_while_a_tool_hangs(opened: Any, server: ScriptedServer, page: Page
 @pytest.mark.thorough
 def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedServer, page: Page):
     """Every known attack as a tool's name, arguments, result, error and table does nothing in panel, cell and saved notebook."""
-    away: list[str] = []
-    page.on("request", lambda request: away.append(request.url) if "evil.example" in request.url else None)
+    away = requests_away(page)
     page.on("dialog", lambda dialog: (away.append(dialog.message), dialog.dismiss()))
     server.schema = False
-    vectors = [vector.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for vector in VECTORS]
-    attacks = [ATTACK, *("\n\n".join(vectors[at::10]) for at in range(10))]
+    attacks = [ATTACK, *("\n\n".join(EVERY_SENDABLE[at::10]) for at in range(10))]
     notebook = opened("%%chat\nGo", before=RICH)
     # No tool has such a name, which the error says; what a tool says, raises or puts into a table is the attack itself.
-    calls: list[tuple[str, Any]] = [(vector, vector) for vector in vectors]
+    calls: list[tuple[str, Any]] = [(vector, vector) for vector in EVERY_SENDABLE]
     calls += [(tool, {"text": attack}) for attack in attacks for tool in ("echo", "fail", "frame")]
-    ask_for(server, *calls, ("delete", {"path": ATTACK}))
+    server.ask_for(*calls, ("delete", {"path": ATTACK}))
     server.answer("End.")
     notebook.start(2)
     panel, output = panel_of(page), notebook.output(2)
@@ -407,27 +387,21 @@ def test_no_attack_gets_out_of_a_card_or_a_fold(opened: Any, server: ScriptedSer
 def test_axe_finds_nothing_in_calls(opened: Any, server: ScriptedServer, page: Page, theme: str):
     """axe-core finds no violation in cards of every state and in a cell's lines, in each theme."""
     notebook = opened("%%chat\nGo", before=RICH)
-    page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
-    )
+    use_theme(page, theme)
     panel = panel_of(page)
     asked = [("look", {"at": "x"}), ("delete", {"path": "a"}), ("fail", {}), ("cities", {}), ("plot", {"title": "Up"})]
-    ask_for(server, *asked)
+    server.ask_for(*asked)
     notebook.start(2)
     for at, name in enumerate(("running", "asking", "failed", "done", "done")):
         state(cards(panel).nth(at), name)
         cards(panel).nth(at).evaluate("(card) => { card.open = true; }")
-    page.add_script_tag(path=ROOT / "js" / "node_modules" / "axe-core" / "axe.min.js")
-    page.wait_for_timeout(400)  # colours change over a tenth of a second
-    look = """async (where) => (await axe.run(where)).violations
-        .map((v) => [v.id, ...v.nodes.map((n) => `${n.html} ${n.failureSummary}`)])"""
     expect(panel.locator(".nbp-given img")).to_be_visible()
     expect(panel.locator(".nbp-given table")).to_be_visible()
     expect(notebook.output(2).get_by_role("button", name="Allow", exact=True)).to_be_visible()
-    assert page.evaluate(look, ".nbp") == []
-    assert page.evaluate(look, ".nbchat-answer .nbchat-calls") == []
+    assert violations(page, ".nbp") == []
+    assert violations(page, ".nbchat-answer .nbchat-calls") == []
     press(panel, "Stop")
     notebook.wait(2)
     for at in (0, 1):
         state(cards(panel).nth(at), "cancelled")
-    assert page.evaluate(look, ".nbp") == []
+    assert violations(page, ".nbp") == []
