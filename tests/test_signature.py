@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import jsonschema
 import msgspec
+import pydantic
 import pytest
 from subset import check_strict
 
@@ -311,3 +312,24 @@ def test_an_argument_may_be_called_self():
         return self
 
     assert call(f, self=3) == 3
+
+
+def test_a_field_of_pydantics_as_default():
+    """As in FastMCP, Field(…) says what an argument is, and holds its default; the function never gets the Field itself."""
+
+    def f(
+        a: int = 1,
+        few: int = pydantic.Field(3, ge=0, description="How many."),
+        tags: list[str] = pydantic.Field(default_factory=list),  # noqa: B008  as people write it
+        name: str = pydantic.Field(min_length=1),
+    ) -> Any:
+        return a, few, tags, name
+
+    schema = schema_of_call(f)
+    assert schema["properties"]["few"] == {"type": "integer", "minimum": 0, "description": "How many.", "default": 3}
+    assert schema["required"] == ["name"]
+    assert call(f, name="x") == (1, 3, [], "x")
+    call(f, name="x")[2].append("kept by nobody")
+    assert call(f, few=0, name="x") == (1, 0, [], "x")
+    with pytest.raises(Misfit, match="minimum 0"):
+        call(f, few=-1, name="x")

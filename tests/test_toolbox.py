@@ -741,3 +741,14 @@ def test_a_cell_that_is_run_again_offers_the_new_function(chat: Session, server:
     chat.send("?")
     assert results(server) == ["2"]
     assert len(chat.tools) == 2
+
+
+@pytest.mark.parametrize("alone", [add, {"type": "function", "function": {"name": "add", "parameters": {}}}])
+def test_a_single_tool_needs_no_list(server: ScriptedServer, alone: Any):
+    """One function, or one dict, is offered as a list of it is; what is neither is said."""
+    chat = Session("m", base_url=server.url, tools=alone)
+    for offered in (chat.request("?"), Session("m", base_url=server.url).request("?", tools=alone)):
+        assert [tool["function"]["name"] for tool in offered["tools"]] == ["add"]
+    for wrong in ("add", 5):
+        with pytest.raises(ConfigurationError, match="can't be a tool"):
+            chat.stream("?", tools=wrong)

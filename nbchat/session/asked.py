@@ -9,7 +9,7 @@ from typing import Any
 
 from nbchat.session.context import Context
 from nbchat.session.parameters import Parameters
-from nbchat.session.sources import ToolSource, sorted_out
+from nbchat.session.sources import ToolSource, listed, sorted_out
 from nbchat.tools.structured import Format, format_of
 from nbchat.tools.tool import Tool
 
@@ -72,7 +72,7 @@ def what_is_asked(
         ConfigurationError: Something can't be a tool, or a type has no schema.
         TraitError: An override is out of bounds.
     """
-    given = None if tools is None else tuple(tools)
+    given = None if tools is None else listed(tools)
     wanted = overrides.get("response_format", parameters.response_format)
     form = None if wanted is None else format_of(wanted)
     own = overrides if form is None else {**overrides, "response_format": form.to_dict()}

@@ -33,7 +33,7 @@ from nbchat.session.prompt import Prompt, attached_as_configured, configured_lim
 from nbchat.session.replay import Receiver, seen_after
 from nbchat.session.request import Request, first_cut
 from nbchat.session.run import Runner, receiver_of
-from nbchat.session.sources import ToolSource, sorted_out
+from nbchat.session.sources import ToolSource, listed, sorted_out
 from nbchat.session.toolbox import Approve, Toolbox, calling_session, checked_rounds
 from nbchat.session.turn import Turn
 from nbchat.tools.results import report
@@ -98,7 +98,7 @@ class Session:
         self.parameters = Parameters(**{**configured.parameters, **parameters, **({"model": model} if model else {})})
         self._system = configured.system if system is None else system
         self._context = checked_context(configured.context if context is None else context)
-        self.tools = list(tools)
+        self.tools = listed(tools)
         sorted_out(self.tools)  # one that can't be a tool is said now
         self.approve = approve
         self.tool_rounds = tool_rounds

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+from nbchat.errors import ConfigurationError
 from nbchat.remote.names import api_name
 from nbchat.tools.tool import Tool, by_name
 
-__all__ = ["ToolSource", "all_tools", "sorted_out"]
+__all__ = ["ToolSource", "all_tools", "listed", "sorted_out"]
 
 
 @runtime_checkable
@@ -32,6 +33,19 @@ class ToolSource(Protocol):
 
     async def offered(self) -> Sequence[Tool]:
         """Return its tools, on the I/O thread."""
+
+
+def listed(tools: Any) -> list[Any]:
+    """Return tools as a list, also where a single one was given.
+
+    Raises:
+        ConfigurationError: It is neither a tool nor several.
+    """
+    if callable(tools) or isinstance(tools, Mapping | ToolSource):
+        return [tools]
+    if isinstance(tools, str) or not isinstance(tools, Iterable):
+        raise ConfigurationError(f"{tools!r} can't be a tool.", hint="Give functions: tools=[f, g].")
+    return list(tools)
 
 
 def sorted_out(things: Iterable[Any]) -> tuple[dict[str, Tool], tuple[ToolSource, ...]]:

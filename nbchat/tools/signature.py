@@ -32,11 +32,19 @@ class Signature:
         signature: The signature, as Python has it.
         kinds: The kind of each argument, by its name.
         docstring: What the function's docstring says.
+        fills: What gives an argument that is left out, where the function's own default is not the value.
     """
 
-    def __init__(self, signature: inspect.Signature, kinds: Mapping[str, Kind], docstring: Docstring) -> None:
+    def __init__(
+        self,
+        signature: inspect.Signature,
+        kinds: Mapping[str, Kind],
+        docstring: Docstring,
+        fills: Mapping[str, Callable[[], Any]] = types.MappingProxyType({}),
+    ) -> None:
         self.description = docstring.description
         self._signature = signature
+        self._fills = fills
         self._rest: Kind | None = None
         members = []
         for name, parameter in signature.parameters.items():
@@ -83,6 +91,7 @@ class Signature:
             known = f"they are {', '.join(names)}" if names else "there are none"
             problems.add(f"no such argument{'s' * (len(rest) > 1)}: {', '.join(rest)} ({known})")
         problems.check()
+        values = {name: fill() for name, fill in self._fills.items() if name not in values} | values
         bound = inspect.BoundArguments(self._signature, values)
         if self._by_position:
             # What stands before a value that is given by its position has to be given too.
@@ -127,6 +136,16 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
             f"{name} is a method of a class, with nobody to call it on.", hint="Give the method of an object."
         )
     hints = _hints(source, parameters, name)
+    fills: dict[str, Callable[[], Any]] = {}
+    for at, parameter in enumerate(parameters):
+        if _is_field(parameter.default):
+            field = parameter.default
+            hints[parameter.name] = typing.Annotated[hints.get(parameter.name, Any), field]
+            default = parameter.empty
+            if not field.is_required():
+                default = field.get_default(call_default_factory=True)
+                fills[parameter.name] = functools.partial(field.get_default, call_default_factory=True)
+            parameters[at] = parameter.replace(default=default)
     kinds = {}
     for parameter in parameters:
         try:
@@ -136,7 +155,14 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
                 f"The argument {parameter.name} of {name}: {problem.message}", hint=problem.hint
             ) from None
     docstring = read_docstring(_doc(function, source), [parameter.name for parameter in parameters])
-    return Signature(signature.replace(parameters=parameters), kinds, docstring)
+    # Not checked: an argument that pydantic wants may follow one that has a default.
+    return Signature(inspect.Signature(parameters, __validate_parameters__=False), kinds, docstring, fills)
+
+
+def _is_field(default: Any) -> bool:
+    """Whether a default is pydantic's ``Field(…)``, which tells of the argument and holds its default: FastMCP's way."""
+    kind = type(default)
+    return kind.__name__ == "FieldInfo" and kind.__module__.startswith("pydantic.")
 
 
 def _source(function: Any) -> Any:
