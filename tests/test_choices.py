@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from kernels import Kernel, kernel
-from scripted import PATIENCE, ScriptedServer, chunk
+from scripted import PATIENCE, ScriptedServer, chunk, likely, with_tokens
 from test_panel import Front
 
 import nbchat
@@ -136,3 +136,21 @@ def test_in_a_cell(shell: Kernel, server: ScriptedServer):
     shell.run(f"import nbchat\nchat = nbchat.get_session('default')\n{way}")
     assert shell.value("chat.messages[-1]['content']") == "right away"
     assert shell.value("[choice.message.content for choice in got.choices]") == ["left side", "right away"]
+
+
+def test_each_is_shaded_in_a_cell(shell: Kernel, server: ScriptedServer):
+    """Below several answers stands how likely the tokens of each were, each under its number."""
+    tokens = [with_tokens(likely(text, 0.5), index=index) for index, text in ((1, "right"), (0, "left"))]
+    server.stream(*tokens, *(chunk(finish="stop", index=index) for index in (1, 0)))
+    shown = shell.run("%%chat -n 2 --logprobs true\nQ")
+    _, *below = [output["data"] for output in shown.outputs]
+    assert [data["text/plain"].partition(",")[0] for data in below] == [
+        "Choice 1 of 2",
+        "<Logprobs of 1 tokens",
+        "Choice 2 of 2",
+        "<Logprobs of 1 tokens",
+    ]
+    assert [word for data in below for word in ("left", "right") if f">{word}<" in data.get("text/html", "")] == [
+        "left",
+        "right",
+    ]

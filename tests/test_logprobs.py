@@ -12,6 +12,7 @@ from scripted import ScriptedServer, chunk, completion
 
 import nbchat
 from nbchat.client.endpoint import EMBEDDED_URL, Endpoint
+from nbchat.errors import ConfigurationError
 from nbchat.session.completion import Completion
 from nbchat.session.logprobs import Logprobs, TokenLogprob
 from nbchat.wire.messages import ChatCompletion
@@ -64,8 +65,12 @@ def test_of_the_choice_that_it_is():
     answer = completion("Hi", "!", "?")
     for number, tokens in enumerate(([HI], [END])):
         answer["choices"][number]["logprobs"] = {"content": tokens}
-    choices = [Completion(ChatCompletion(answer), Endpoint(EMBEDDED_URL), number) for number in range(4)]
-    assert [one.logprobs and [token.token for token in one.logprobs] for one in choices] == [["Hi"], ["!"], None, None]
+    first = Completion(ChatCompletion(answer), Endpoint(EMBEDDED_URL))
+    choices = [first.choice(number) for number in range(3)]
+    assert [one.text for one in choices] == ["Hi", "!", "?"]
+    assert [one.logprobs and [token.token for token in one.logprobs] for one in choices] == [["Hi"], ["!"], None]
+    with pytest.raises(ConfigurationError, match=r"There is no answer 3: they are numbered from 0 to 2\."):
+        first.choice(3)
 
 
 def test_of_a_refusal(chat: nbchat.Session, server: ScriptedServer):

@@ -18,6 +18,7 @@ from nbchat.jupyter.options import Drawing
 from nbchat.jupyter.progress import Drawn, Progress
 from nbchat.jupyter.rich import rich_bundles
 from nbchat.session.calls import live_call
+from nbchat.session.completion import Completion
 from nbchat.session.keyboard import Keyboard, at_keyboard
 from nbchat.session.markdown import plain_text
 from nbchat.session.surroundings import surroundings
@@ -118,10 +119,22 @@ def _finish(view: View, turn: Turn, note: str) -> None:
         return
     turn.shown()
     # The answer as Markdown is what is kept of it; how likely its tokens were is a view of its own below.
-    if completion.logprobs is not None and surroundings() != "terminal":
-        from IPython.display import display
+    if surroundings() != "terminal":
+        _show_probabilities(completion)
 
-        display(completion.logprobs)
+
+def _show_probabilities(completion: Completion) -> None:
+    from IPython.display import display
+
+    count = len(completion.choices)
+    for number, choice in enumerate(completion.choices, 1):
+        found = completion.choice(choice.index or 0).logprobs
+        if found is None:
+            continue
+        if count > 1:
+            head = f"Choice {number} of {count}"
+            display({"text/markdown": f"**{head}**", "text/plain": head}, raw=True)
+        display(found)
 
 
 def _follow(turn: Turn, view: View, keyboard: Keyboard | None = None) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from nbchat.client.endpoint import Endpoint
-from nbchat.errors import AnswerFormatError, ProtocolError
+from nbchat.errors import AnswerFormatError, ConfigurationError, ProtocolError
 from nbchat.session.code import code_blocks
 from nbchat.session.logprobs import Logprobs
 from nbchat.session.markdown import safe_markdown
@@ -62,14 +62,40 @@ class Completion:
 
     def after(self, earlier: Sequence[Completion]) -> Completion:
         """Return the same reply as the last of several."""
-        return Completion(
-            self.answer, self._endpoint, self._index, rate_limits=self.rate_limits, earlier=earlier, form=self._form
-        )
+        return self._with(choice=self._index, earlier=earlier)
 
     @property
     def choices(self) -> list[Choice]:
-        """All answers of the request: ``n`` of them."""
+        """All answers of the request: ``n`` of them, as the API gives them; see :meth:`choice`."""
         return self.answer.choices
+
+    def choice(self, index: int) -> Completion:
+        """Return another of the answers as the reply, with a text, a value, probabilities and all else of its own.
+
+        Args:
+            index: Which of the ``n`` answers, from 0.
+
+        Raises:
+            ConfigurationError: There are not that many.
+
+        Example:
+            >>> [chat.send("A city?", n=3).choice(k).text for k in range(3)]  # doctest: +SKIP
+        """
+        if not any((choice.index or 0) == index for choice in self.choices):
+            raise ConfigurationError(
+                f"There is no answer {index}: they are numbered from 0 to {len(self.choices) - 1}."
+            )
+        return self._with(choice=index)
+
+    def _with(self, *, choice: int, earlier: Sequence[Completion] | None = None) -> Completion:
+        return Completion(
+            self.answer,
+            self._endpoint,
+            choice,
+            rate_limits=self.rate_limits,
+            earlier=self.earlier if earlier is None else earlier,
+            form=self._form,
+        )
 
     @property
     def _choice(self) -> Choice:
