@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from nbchat.client.body import ACCEPTED, arriving, checked_size, encodings, pieces, whole
+from nbchat.client.body import ACCEPTED, arriving, checked_size, encodings, opening, pieces, whole
 from nbchat.client.capacity import limits
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, Verify, route, tell
@@ -23,12 +23,13 @@ from nbchat.client.refusals import Negotiation
 from nbchat.client.retry import Retrying, delay, worth_retrying
 from nbchat.client.secret import QuietURL, SecretHeaders
 from nbchat.client.timeouts import Timeout, phases_of
-from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError, ProtocolError
+from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_object, without_surrogates
+from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_answer, read_object, without_surrogates
 from nbchat.wire.limits import RateLimits, rate_limits
 from nbchat.wire.messages import ChatCompletion, ModelList
+from nbchat.wire.opening import Form, claimed_form
 
 if TYPE_CHECKING:  # what it imports is dear, and loaded when the first request is sent
     from nbchat.client.transport import Body
@@ -103,11 +104,9 @@ class Http:
         """Send a request and return the whole answer."""
         async with self._answer("POST", "chat/completions", body, options) as response:
             limit = self.largest(response.request.extensions["nbchat.endpoint"])
-            content = await _read(response, limit)
-            if not content.strip():
-                raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
-            if "event-stream" not in _media(response):
-                return _completion(read_object(content))
+            content, form = await _read(response, limit)
+            if form == "json":
+                return ChatCompletion(read_answer(content))
         decoder, accumulator = ChunkDecoder(limit), Accumulator()
         for chunk in decoder.feed(content):
             accumulator.feed(chunk)
@@ -132,12 +131,7 @@ class Http:
         async with self._answer("POST", "chat/completions", body, options) as response:
             opened()
             endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
-            kind, limit = _media(response), self.largest(endpoint)
-            if "json" in kind:  # a server that does not stream, although asked to
-                take([chunk_of_completion(read_object(await _read(response, limit)))])
-                return
-            if "html" in kind:
-                raise web_page(endpoint)
+            limit = self.largest(endpoint)
             decoder = ChunkDecoder(limit)
             raw = arriving(response)
             packed = _compressed(response, endpoint)
@@ -159,15 +153,19 @@ class Http:
                     pause = take(chunks)
                 return pause is None and not decoder.done
 
+            part: bytes | None
             try:
-                async for part in parts:
+                part, form = await _opening(response, parts, limit, asked="events")
+                if form == "json":  # a server that does not stream, although asked to
+                    take([chunk_of_completion(read_answer(await whole(part, parts, limit)))])
+                    return
+                while part is not None:
                     if hand(part) and direct is not None:
                         await direct.follow(hand)
                     if pause is not None:
                         await pause()
                         pause = None
-                    if decoder.done:
-                        break
+                    part = None if decoder.done else await anext(parts, None)
             except httpx.HTTPError as problem:
                 broken = problem
             if broken is None:
@@ -180,7 +178,8 @@ class Http:
         """Ask a server for its models, the default one or another, and remember what it says of how much they read."""
         async with self._answer("GET", "models", None, options or Options(), endpoint) as response:
             asked: Endpoint = response.request.extensions["nbchat.endpoint"]
-            offered = ModelList(read_object(await _read(response, self.largest(asked))))
+            content, _ = await _read(response, self.largest(asked))
+            offered = ModelList(read_object(content))
         limits.read(asked.base_url, [model.to_dict() for model in offered.data])
         return offered
 
@@ -356,11 +355,6 @@ async def _read_out(parts: AsyncIterator[bytes]) -> None:
                 pass
 
 
-def _media(response: httpx.Response) -> str:
-    """Return what kind of document an answer says that it is."""
-    return str(response.headers.get("content-type", "")).lower()
-
-
 def _compressed(response: httpx.Response, endpoint: Endpoint) -> bool:
     """Whether an answer has to be decompressed.
 
@@ -373,25 +367,32 @@ def _compressed(response: httpx.Response, endpoint: Endpoint) -> bool:
     return bool(ways)
 
 
-async def _read(response: httpx.Response, limit: int) -> bytes:
-    """Read a whole body that is meant to be JSON or events, of so many bytes at most."""
+async def _opening(
+    response: httpx.Response, parts: AsyncIterator[bytes], limit: int, *, asked: Form
+) -> tuple[bytes, Form]:
+    """Read the beginning of a body, and return it with what the body is.
+
+    Raises:
+        ProtocolError: It is a page for people.
+    """
+    begun, form = await opening(parts, limit)
+    form = form or claimed_form(response.headers.get("content-type", ""), asked=asked)
+    if form == "page":
+        raise web_page(response.request.extensions["nbchat.endpoint"])
+    return begun, form
+
+
+async def _read(response: httpx.Response, limit: int) -> tuple[bytes, Form]:
+    """Read a whole body that is meant to be JSON, of so many bytes at most, and return it with what it is."""
     endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
-    if "html" in _media(response):
-        raise web_page(endpoint)
     _compressed(response, endpoint)
+    parts = pieces(response, arriving(response))
     try:
-        return await whole(response, limit)
+        begun, form = await _opening(response, parts, limit, asked="json")
+        return await whole(begun, parts, limit), form
     except httpx.HTTPError as problem:
         failure = broken_off(problem, endpoint, begun=False)
     raise failure
-
-
-def _completion(data: dict[str, Any]) -> ChatCompletion:
-    if not isinstance(data.get("choices"), list):
-        raise ProtocolError(
-            "The server's answer has no choices.", hint="Is the base URL that of a Chat Completions API?"
-        )
-    return ChatCompletion(data)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

@@ -18,7 +18,15 @@ from nbchat.wire.complaints import api_error
 from nbchat.wire.frame import Frame, frame_of
 from nbchat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 
-__all__ = ["ChunkDecoder", "chunk_of_completion", "read_json", "read_object", "too_large", "without_surrogates"]
+__all__ = [
+    "ChunkDecoder",
+    "chunk_of_completion",
+    "read_answer",
+    "read_json",
+    "read_object",
+    "too_large",
+    "without_surrogates",
+]
 
 _decode = msgspec.json.Decoder().decode
 # How much of what is no stream of events is looked at and repeated, in bytes; and how such a stream begins.
@@ -149,6 +157,36 @@ def read_object(received: bytes) -> dict[str, Any]:
     if data.get("error"):
         raise api_error(data)
     return data
+
+
+def read_answer(received: bytes) -> dict[str, Any]:
+    """Decode a whole answer.
+
+    Raises:
+        EmptyAnswerError: There is nothing.
+        ProtocolError: It is not an answer.
+        APIError: It reports an error; of its own class where it says which.
+    """
+    received = received.strip()
+    if not received:
+        raise _nothing_sent()
+    # What ends a stream of events some proxies send after a whole answer, too.
+    before = received.removesuffix(b"[DONE]").rstrip()
+    if len(before) < len(received) and before.endswith(b"data:"):
+        received = before.removesuffix(b"data:")
+    return _with_choices(read_object(received))
+
+
+def _with_choices(data: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(data.get("choices"), list):
+        raise ProtocolError(
+            "The server's answer has no choices.", hint="Is the base URL that of a Chat Completions API?"
+        )
+    return data
+
+
+def _nothing_sent() -> EmptyAnswerError:
+    return EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
 
 
 def _bad_chunk(what: str) -> ProtocolError:
@@ -372,7 +410,7 @@ class ChunkDecoder:
                 hint="Is the base URL right?",
             )
         if self._nothing_yet:
-            raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
+            raise _nothing_sent()
         raise TruncatedError("The answer was cut off: the connection ended before the server said it had finished.")
 
 
@@ -382,13 +420,9 @@ def chunk_of_completion(data: dict[str, Any]) -> ChatCompletionChunk:
     Raises:
         ProtocolError: It is not an answer.
     """
-    if not isinstance(data.get("choices"), list):
-        raise ProtocolError(
-            "The server's answer has no choices.", hint="Is the base URL that of a Chat Completions API?"
-        )
     choices = [
         {**{key: value for key, value in choice.items() if key != "message"}, "delta": choice.get("message") or {}}
-        for choice in data["choices"]
+        for choice in _with_choices(data)["choices"]
         if isinstance(choice, dict)
     ]
     return ChatCompletionChunk(_checked({**data, "object": "chat.completion.chunk", "choices": choices}, set(), set()))
