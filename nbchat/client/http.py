@@ -55,7 +55,8 @@ class Options:
         headers: Headers of this request.
         query: Parameters of its address.
         timeout: As :class:`~nbchat.client.client.Client` takes it.
-        notice: Called with what is worth telling before the answer begins.
+        notice: Called with what is worth telling before the answer begins, and with every change that a refused field
+            made to the request; left out, what is learned of such fields is told once on stderr.
         limits: Called with the rate limits that the answer's headers tell, when it begins.
         fixed: Fields of the request that are sent as they stand, also where the server refuses them.
     """
@@ -266,8 +267,11 @@ class Http:
             if options.notice:
                 options.notice(Retrying(answer, pause, attempt, retries))
             await asyncio.sleep(pause)
-        for change in asked.accepted() if asked is not None else ():
-            (options.notice or _tell)(change)
+        if asked is not None:
+            learned = asked.accepted()
+            # Whoever listens knows for whom each change is news; everybody else is told once.
+            for change in asked.changes if options.notice else learned:
+                (options.notice or _tell)(change)
         if options.limits:
             options.limits(self.rate_limits)
         try:

@@ -18,6 +18,7 @@ from nbchat.client.capacity import limits
 from nbchat.client.client import Client
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, default_notice, tell
+from nbchat.client.refusals import Negotiation
 from nbchat.client.secret import Secret
 from nbchat.errors import ConfigurationError
 from nbchat.session import export
@@ -227,8 +228,9 @@ class Session:
             **overrides: As for :meth:`send`.
 
         Returns:
-            The body. The model is missing in it where only the server knows which it is, and so are the tools of MCP
-            servers, which are asked for theirs when a turn begins.
+            The body, with fields that the server is known to refuse left out or renamed, as they are sent. The model is
+            missing in it where only the server knows which it is, and so are the tools of MCP servers, which are asked for
+            theirs when a turn begins.
 
         Raises:
             ConfigurationError: Something in it can't be sent.
@@ -253,8 +255,11 @@ class Session:
             receiver=receiver_of(self.client.endpoint, asked.parameters.get("model")),
             offered=Toolbox(asked.tools).offer(asked.parameters, 0, self.tool_rounds),
         )
-        body = {**request.body(), "model": served}
-        return {name: value for name, value in body.items() if name != "model" or value}
+        body = request.body()
+        if not served:
+            return {name: value for name, value in body.items() if name != "model"}
+        fixed = asked.parameters.get("extra_body") or ()
+        return Negotiation(endpoint.base_url, {**body, "model": served}, fixed).body
 
     def regenerate(self, *, tools: Iterable[Any] | None = None, **overrides: Any) -> Turn:
         """Ask the last question again; the new answer becomes a sibling of the old one and takes the head.
