@@ -67,11 +67,12 @@ class Client:
         max_event_bytes: int | None = None,
     ) -> None:
         # First of all the secrets go under cover: whatever raises below shows its locals in some tracebacks.
-        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        api_key = Secret.cover(api_key)
         headers = SecretHeaders(headers)
+        headers.checked()
         endpoint = resolve(base_url, api_key)
         if headers:
-            endpoint = replace(endpoint, headers=headers.checked())
+            endpoint = replace(endpoint, headers=headers)
         if verify is not None:
             endpoint = replace(endpoint, verify=verify)
         self.http = Http(endpoint, timeout, max_retries, max_event_bytes)

@@ -253,6 +253,7 @@ class Http:
                 options=options,
             )
             request.extensions["nbchat.endpoint"] = endpoint
+            request.extensions["nbchat.model"] = asked.body["model"] if asked else ""
             request.extensions["timeout"] = httpx.Timeout(phases["first_byte"], connect=phases["connect"]).as_dict()
             answer = await self._attempt(pool, request, endpoint)
             if isinstance(answer, httpx.Response):

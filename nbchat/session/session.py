@@ -93,7 +93,7 @@ class Session:
         **parameters: Any,
     ) -> None:
         # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
-        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        api_key = Secret.cover(api_key)
         configured = settings()
         self.name = name
         self.parameters = Parameters(**{**configured.parameters, **parameters, **({"model": model} if model else {})})
