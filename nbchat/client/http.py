@@ -26,7 +26,7 @@ from nbchat.client.timeouts import Timeout, phases_of
 from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_answer, read_object, without_surrogates
+from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_answer, read_models, without_surrogates
 from nbchat.wire.limits import RateLimits, rate_limits
 from nbchat.wire.messages import ChatCompletion, ModelList
 from nbchat.wire.opening import Form, claimed_form
@@ -77,9 +77,6 @@ class Http:
         timeout: As :class:`~nbchat.client.client.Client` takes it; ``None`` for the endpoint's, else the configured one.
         max_retries: How often a request is sent again after the first time; ``None`` likewise.
         max_event_bytes: How large one event of a stream, or a whole body, may be in bytes; ``None`` likewise.
-
-    Attributes:
-        rate_limits: What the last answer's headers told of the server's limits, a refusal's too.
     """
 
     def __init__(
@@ -99,7 +96,14 @@ class Http:
         # One for each way to check certificates; each keeps the connections to its servers apart by itself.
         self._pools: dict[Verify, Pool] = {}
         self.pool = self._pool(endpoint)
-        self.rate_limits: RateLimits | None = None
+        self._rate_limits: dict[str, RateLimits | None] = {}
+
+    def rate_limits(self, endpoint: Endpoint) -> RateLimits | None:
+        """Return what the headers of a server's last answer told of its limits, a refusal's too.
+
+        What it says where it is asked for its models is not among that: it counts such requests by themselves.
+        """
+        return self._rate_limits.get(endpoint.base_url)
 
     async def complete(self, body: Mapping[str, Any], options: Options) -> ChatCompletion:
         """Send a request and return the whole answer."""
@@ -180,7 +184,7 @@ class Http:
         async with self._answer("GET", "models", None, options or Options(), endpoint) as response:
             asked: Endpoint = response.request.extensions["nbchat.endpoint"]
             content, _ = await _read(response, self.largest(asked))
-            offered = ModelList(read_object(content))
+            offered = ModelList(read_models(content))
         limits.read(asked.base_url, [model.to_dict() for model in offered.data])
         return offered
 
@@ -274,7 +278,7 @@ class Http:
             for change in asked.changes if options.notice else learned:
                 (options.notice or _tell)(change)
         if options.limits:
-            options.limits(self.rate_limits)
+            options.limits(self.rate_limits(endpoint))
         try:
             yield answer
         except NbchatError as error:
@@ -291,7 +295,8 @@ class Http:
             response = await send(pool, request, endpoint)
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             return translate(problem, endpoint, request)
-        self.rate_limits = _limits(response.headers)
+        if request.method == "POST":
+            self._rate_limits[endpoint.base_url] = _limits(response.headers)
         if response.is_success:
             return response
         try:

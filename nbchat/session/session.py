@@ -20,7 +20,7 @@ from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, default_notice, tell
 from nbchat.client.refusals import Negotiation
 from nbchat.client.secret import Secret
-from nbchat.errors import ConfigurationError
+from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
 from nbchat.session.asked import Asked, what_is_asked
 from nbchat.session.attendance import Attendance
@@ -606,8 +606,8 @@ class Session:
 
     @property
     def rate_limits(self) -> RateLimits | None:
-        """What the server said about its limits with its last answer; ``None`` where it said nothing."""
-        return self.client.rate_limits
+        """What the server that answers the next turn said about its limits last; ``None`` where it said nothing."""
+        return self.client.http.rate_limits(self.endpoint)
 
     @property
     def usage(self) -> Usage:
@@ -717,4 +717,7 @@ class Session:
         if not hasattr(self, "_runner"):  # it could not be made, and shows in the traceback that says why
             return "<Session, not made>"
         name = f"{self.name!r}, " if self.name else ""
-        return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
+        try:
+            return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
+        except NbchatError:  # the configuration or the environment has come to name no sound server
+            return f"<Session {name}{self.parameters.model or 'no model'}, at no sound endpoint>"
