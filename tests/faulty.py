@@ -202,11 +202,9 @@ def _half_close(wire: Wire) -> None:
     wire.wait()
 
 
-def _drip(wire: Wire) -> None:
-    wire.send(_HEAD)
-    for byte in b"".join(GOOD):
-        wire.chunks(bytes([byte]))
-    wire.end()
+def _bytes_of(*pieces: bytes) -> Serve:
+    """Send each byte in a chunk of its own."""
+    return lambda wire: wire.chunks(*(bytes([byte]) for byte in b"".join(pieces)))
 
 
 def _byte_by_byte(wire: Wire) -> None:
@@ -295,7 +293,7 @@ FAULTS: dict[str, Fault] = {
     # ---- nothing wrong, in unusual ways
     "good": Fault(Wire.answer, TEXT),
     "good-whole": Fault(Wire.answer, TEXT, streamed=False),
-    "drip": Fault(_drip, TEXT),
+    "drip": Fault(_each(_raw(_HEAD), _bytes_of(*GOOD), Wire.end), TEXT),
     "byte-by-byte": Fault(_byte_by_byte, TEXT),
     "all-at-once": Fault(_all_at_once, TEXT),
     "chunks-with-extensions": Fault(_extended, TEXT),
@@ -309,6 +307,21 @@ FAULTS: dict[str, Fault] = {
         TEXT,
         streamed=False,
     ),
+    "json-typed-as-text": Fault(_typed("text/plain", _JSON), TEXT),
+    "json-typed-as-bytes": Fault(_typed("application/octet-stream", _JSON), TEXT),
+    "json-typed-as-events": Fault(_typed("text/event-stream", _JSON), TEXT),
+    "json-typed-as-events-whole": Fault(_typed("text/event-stream", _JSON), TEXT, streamed=False),
+    "json-typed-as-a-page": Fault(_typed("text/html", b" \r\n" + _JSON), TEXT),
+    "json-typed-as-a-page-whole": Fault(_typed("text/html", _JSON), TEXT, streamed=False),
+    "json-of-no-type": Fault(_typed("", _JSON), TEXT),
+    "json-then-done": Fault(_typed("text/event-stream", _JSON + b"\n\n" + DONE), TEXT),
+    "json-then-done-whole": Fault(_typed("text/event-stream", _JSON + b"\n\n" + DONE), TEXT, streamed=False),
+    "stream-typed-as-json": Fault(_streamed(*GOOD, head=_CHUNKED_JSON), TEXT),
+    "stream-typed-as-json-dripped": Fault(_each(_raw(_CHUNKED_JSON), _bytes_of(*GOOD), Wire.end), TEXT),
+    "stream-typed-as-json-whole": Fault(_streamed(*GOOD, head=_CHUNKED_JSON), TEXT, streamed=False),
+    "stream-typed-as-text-whole": Fault(_typed("text/plain", b"".join(GOOD)), TEXT, streamed=False),
+    "stream-typed-as-a-page": Fault(_typed("text/html", b": hello\n\n" + b"".join(GOOD)), TEXT),
+    "stream-of-no-type-whole": Fault(_typed("", b"".join(GOOD)), TEXT, streamed=False),
     "wrong-charset": Fault(
         _streamed(
             event(chunk("é")), STOP, DONE, head=_HEAD.replace(b"event-stream", b"event-stream; charset=iso-8859-1")
@@ -351,7 +364,10 @@ FAULTS: dict[str, Fault] = {
     "no-content-whole": Fault(_no_content, kind="empty", streamed=False),
     "page": Fault(_typed("text/html", _PAGE), kind="not_sse", says="web page"),
     "page-whole": Fault(_typed("text/html", _PAGE), kind="not_sse", says="web page", streamed=False),
-    "page-as-stream": Fault(_typed("text/event-stream", _PAGE), kind="not_sse"),
+    "page-as-stream": Fault(_typed("text/event-stream", _PAGE), kind="not_sse", says="web page"),
+    "page-as-json": Fault(_typed("application/json", _PAGE), kind="not_sse", says="web page", streamed=False),
+    "nothing-as-json": Fault(_typed("application/json", b""), kind="empty"),
+    "blanks-as-json": Fault(_typed("application/json", b" \n"), kind="empty"),
     "no-choices": Fault(_typed("application/json", b'{"ok": true}'), kind="invalid_chunk", streamed=False),
     "broken-json": Fault(_typed("application/json", b'{"choices": ['), kind="invalid_json", streamed=False),
     # ---- an answer that ends before its end

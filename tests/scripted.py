@@ -246,7 +246,11 @@ class ScriptedServer:
 
     def always_answer(self, text: str) -> None:
         """Answer every request that has no script of its own with this text."""
-        self._default = lambda request: self._answer(request, (text,))
+        self._default = self.answering(text)
+
+    def answering(self, text: str) -> Script:
+        """Return what answers with this text."""
+        return lambda request: self._answer(request, (text,))
 
     def _answer(self, request: Request, texts: tuple[str, ...], finish: str = "stop", gate: Any = None) -> Reply:
         body = request.json

@@ -16,7 +16,7 @@ from apart import run
 from scripted import ScriptedServer, chunk, completion, sse
 from traitlets import TraitError
 
-from nbchat.client.body import pieces, whole
+from nbchat.client.body import arriving, pieces, whole
 from nbchat.client.client import Client
 from nbchat.client.config import settings
 from nbchat.client.endpoint import named
@@ -71,7 +71,7 @@ def test_little_becomes_much_in_pieces():
 
 def test_a_body_that_is_there_already():
     """A body that was read before anybody asked, as that of the embedded model's refusals is, is read all the same."""
-    assert anyio.run(whole, httpx.Response(400, content=b"no"), 2) == b"no"
+    assert anyio.run(whole, b"", arriving(httpx.Response(400, content=b"no")), 2) == b"no"
 
 
 def test_what_follows_the_end_is_dropped():
@@ -282,7 +282,7 @@ def test_nothing_is_read_twice():
 
     async def read() -> None:
         response = httpx.Response(200, content=endless(), request=httpx.Request("GET", "http://h/"))
-        await whole(response, 4500)
+        await whole(b"", arriving(response), 4500)
 
     with pytest.raises(ProtocolError):
         anyio.run(read)

@@ -271,6 +271,29 @@ def test_the_last_question_stays(chat: Session, server: ScriptedServer):
     assert [message["content"] for message in chat.messages] == ["hi", "one two three four"]
 
 
+def test_a_result_that_is_too_long_alone(server: ScriptedServer):
+    """Where what a tool gave back does not fit, the way out is the tool's and not the question's."""
+
+    def look() -> str:
+        """Look."""
+        return words(90)
+
+    serve = model_with(40)
+    calls = [{"index": 0, "id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]
+
+    def script(request: Request) -> Reply:
+        if request.json["messages"][-1]["role"] == "user":
+            return Reply(
+                sse(chunk(tool_calls=calls), chunk(finish="tool_calls")), headers={"content-type": "text/event-stream"}
+            )
+        return serve(request)
+
+    server.always(script)
+    chat = Session("m", base_url=server.url, context="trim", tools=[look])
+    with pytest.raises(ContextLengthError, match="have the tools return less"):
+        chat.send("hi")
+
+
 def test_asking_again_keeps_the_question(chat: Session, server: ScriptedServer):
     """regenerate() sends the question that is answered again, whatever has to stay out before it."""
     chat._conversation.take_over(history(10, size=5))

@@ -10,12 +10,14 @@ import pickle
 import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scripted import Reply, ScriptedServer
 
+from nbchat import mcp, sweep
 from nbchat.client.client import Client
 from nbchat.client.config import NBChat, settings
 from nbchat.client.endpoint import (
@@ -27,7 +29,7 @@ from nbchat.client.endpoint import (
     tell,
 )
 from nbchat.client.secret import Secret, SecretHeaders
-from nbchat.errors import ConfigurationError, NbchatError, NotFoundError
+from nbchat.errors import AuthenticationError, ConfigurationError, NbchatError, NotFoundError
 from nbchat.session.session import Session
 
 QUESTION = [{"role": "user", "content": "Hi"}]
@@ -324,11 +326,56 @@ def test_no_traceback_shows_a_key(sources: Any, refusing: str, *, key: str, wher
     assert KEY not in every_local(caught.value)
 
 
+_LEAKS: dict[str, Any] = {
+    "key in bytes": lambda: Client("http://h/v1", KEY.encode()),
+    "session's key in bytes": lambda: Session("m", base_url="http://h/v1", api_key=KEY.encode()),
+    "sweep's key in bytes": lambda: sweep("Hi", base_url="http://h/v1", api_key=KEY.encode()),
+    "key as a function": lambda: Client("http://h/v1", partial(str, KEY)),
+    "headers in a list": lambda: Client("http://h/v1", headers=[("Authorization", KEY)]),
+    "headers in a text": lambda: Client("http://h/v1", headers=f"Authorization: {KEY}"),
+    "header in its name": lambda: Client("http://h/v1", headers={f"Authorization: {KEY}": ""}),
+    "header in bytes": lambda: Client("http://h/v1", headers={"Authorization": KEY.encode()}),
+    "header that is none": lambda: Client("http://h/v1", headers={"Authorization": None, "X-Key": KEY}),
+    "extra headers in a list": lambda: Client("http://h/v1").chat.completions.create(
+        messages=QUESTION, extra_headers=[("Authorization", KEY)]
+    ),
+    "headers of a server of tools": lambda: mcp(url="http://h/mcp", headers=[("Authorization", KEY)]),
+    "variables of a server of tools": lambda: mcp(["python"], env=[("MY_KEY", KEY)]),
+    "variable in bytes": lambda: mcp(["python"], env={"MY_KEY": KEY.encode()}),
+    "endpoint's key": lambda: _ask_named(api_key=KEY),
+    "endpoint's headers in a list": lambda: _ask_named(headers=[("Authorization", KEY)]),
+    "endpoint that is wrong elsewhere": lambda: _ask_named(headers={"Authorization": KEY}, auth="basic"),
+    "endpoint at no address": lambda: _ask_named(headers={"Authorization": KEY}, base_url="nowhere"),
+}
+
+
+def _ask_named(**described: Any) -> None:
+    settings().endpoints = {"mine": {"base_url": "http://127.0.0.1:9/v1", **described}}
+    Client("http://h/v1").chat.completions.create(model="mine/m", messages=QUESTION)
+
+
+@pytest.mark.parametrize("leak", _LEAKS)
+def test_no_traceback_shows_a_key_of_the_wrong_form(leak: str):
+    """What should hold a key and is of another type is one sentence, in which and in whose frames it does not show."""
+    with pytest.raises(ConfigurationError) as caught:
+        _LEAKS[leak]()
+    assert KEY not in str(caught.value)
+    assert KEY not in every_local(caught.value)
+
+
+def test_a_function_of_azures_shows_no_key(server: ScriptedServer):
+    """The parameter named code is a key, too: a server that repeats it gets no further."""
+    server.error(401, {"error": {"message": f"Wrong: {KEY}"}})
+    with pytest.raises(AuthenticationError, match="Wrong: …"):
+        Client(f"{server.url}?code={KEY}").chat.completions.create(model="m", messages=QUESTION)
+
+
 @pytest.mark.parametrize("name", ["X Key", "", "X-Key:", "X-Kéy", "X\nY"])
 def test_a_header_that_is_none_is_said(name: str):
-    """A header's name that can't be one is a sentence, before anything is sent."""
-    with pytest.raises(ConfigurationError, match="is not the name of a header"):
+    """A header's name that can't be one is a sentence without it, before anything is sent."""
+    with pytest.raises(ConfigurationError, match="is not the name of a header") as caught:
         Client("http://h/v1", headers={name: "x"})
+    assert not name or name not in str(caught.value)
 
 
 def test_a_number_may_stand_in_a_header(server: ScriptedServer):

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,12 +31,14 @@ from nbchat.errors import (
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
+    ConfigurationError,
     ConflictError,
     ContextLengthError,
     NbchatError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
+    ProtocolError,
     QuotaError,
     RateLimitError,
     ServerError,
@@ -529,3 +532,87 @@ def test_a_session_goes_on_after_it(server: ScriptedServer, fault: Callable[[Scr
     assert turn.error.hint or turn.error.status == 400
     server.answer("Three.")
     assert chat.send("Third?").text == "Three."
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": {"code": "model_overloaded"}}, "model_overloaded"),
+        ({"error": {"message": None, "type": "server_error"}}, "server_error"),
+        ({"Message": "Too bad."}, "Too bad."),
+        ({"errorMessage": "Too bad."}, "Too bad."),
+        ({"fault": {"faultstring": "Too bad.", "detail": {"errorcode": "policies.ratelimit"}}}, "Too bad."),
+        ({"error_msg": "Too bad.", "error_code": 336003}, "Too bad."),
+        ({"error": {"details": "Too bad."}}, "Too bad."),
+        ({"error": {"code": 400}}, '{"error": {"code": 400}}'),
+        ({"problem": ["Too", "bad"]}, '{"problem": ["Too", "bad"]}'),
+    ],
+)
+def test_no_words_of_a_server_are_lost(body: dict[str, Any], said: str):
+    """Words under any name are told; where there are none the code is, and else the body itself."""
+    assert str(read_error(418, json.dumps(body).encode())) == f"The server answered with status 418: {said}"
+    inside = api_error(body if "error" in body else {"error": body})
+    assert said in inside.message or json.dumps(body["error"]) in inside.message
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("form", ["json", "events"])
+@pytest.mark.parametrize("body", [{"detail": "Not authenticated"}, {"message": "no Route matched", "request_id": "r"}])
+def test_words_in_the_place_of_an_answer(server: ScriptedServer, body: dict[str, str], form: str, streamed: bool):
+    """What a gateway says with status 200 is told, rather than that its words are no choices."""
+    said = next(iter(body.values()))
+    if form == "json":
+        server.reply(json.dumps(body).encode())
+    else:
+        server.stream(body)
+    turn = Session("m", base_url=server.url).ask({"role": "user", "content": "Hi"}, streamed=streamed)
+    with pytest.raises(APIError, match=f"The server reported an error: {said}. Is the base URL that of"):
+        turn.result(PATIENCE)
+    assert turn.text == ""
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_form_of_the_older_api(server: ScriptedServer, streamed: bool):
+    """Choices with a text and no message are the older API's: that is said, and no empty answer made of it."""
+    choice = {"index": 0, "text": "Hello", "finish_reason": "stop"}
+    if streamed:
+        server.stream({"choices": [choice]})
+    else:
+        server.reply(json.dumps({"choices": [choice]}).encode())
+    turn = Session("m", base_url=server.url).ask({"role": "user", "content": "Hi"}, streamed=streamed)
+    with pytest.raises(ProtocolError, match="the form of the older completions API"):
+        turn.result(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("body", "models"),
+    [
+        (b'[{"id": "a"}, {"id": null}, {"id": ""}, {"name": "b"}, "c"]', ["a"]),
+        (b'{"object": "list", "data": [{"id": "a"}, null]}', ["a"]),
+        (b'{"object": "list", "data": null}', []),
+        (b"[]", []),
+    ],
+)
+def test_a_list_of_models(server: ScriptedServer, body: bytes, models: list[str]):
+    """A bare list is one too, and what has no name in it is left out."""
+    server.reply(body)
+    assert [model.id for model in Client(server.url).models.list()] == models
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b"", "empty"), (b'{"detail": "no"}', "api_error"), (b'{"data": {}}', "invalid_chunk")]
+)
+def test_no_list_of_models(server: ScriptedServer, body: bytes, kind: str):
+    """What is no list of models is an error of the kind that it is."""
+    server.reply(body)
+    with pytest.raises(NbchatError) as caught:
+        Client(server.url).models.list()
+    assert caught.value.kind == kind
+
+
+def test_addresses_in_other_types():
+    """An address of httpx's is one; what is no address by its type is one sentence."""
+    assert Client(httpx.URL("http://h/v1?team=a")).endpoint.url("models") == "http://h/v1/models?team=a"
+    for wrong in (5, Path("/v1"), b"http://h/v1"):
+        with pytest.raises(ConfigurationError, match=f"base_url is of type {type(wrong).__name__}. Write it as http"):
+            Client(wrong)  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ def test_limits_are_one_line():
     headers, _ = DIALECTS["openai"]
     assert (
         str(rate_limits(headers))
-        == "59 of 60 requests left, reset in 1 s; 149,984 of 150,000 tokens left, reset in 360 s"
+        == "59 of 60 requests left, reset in 1 s; 149,984 of 150,000 tokens left, reset in 6 min"
     )
 
 
@@ -117,3 +117,12 @@ def test_a_client_has_the_limits_of_a_refusal(server: ScriptedServer):
     with pytest.raises(RateLimitError):
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
     assert client.rate_limits.requests.remaining == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.006, "0.006 s"), (90.5, "90.5 s"), (360, "6 min"), (7200, "2 h"), (2.28e9, "26,389 days")],
+)
+def test_a_reset_is_told_in_a_unit_that_is_read(seconds: float, said: str):
+    """However far away it is, nobody has to count it in seconds."""
+    assert str(RateLimit("requests", reset=seconds)) == f"requests left, reset in {said}"

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from apart import PATIENCE, environment
 from scripted import ScriptedServer
+from traitlets import TraitError
 
 from nbchat.client.address import is_private, origin, read_address
 from nbchat.client.client import Client
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, default_notice, endpoint_names, named, resolve, route
 from nbchat.client.named import WELL_KNOWN
+from nbchat.client.secret import Secret
 from nbchat.errors import ConfigurationError, NbchatError, NotFoundError
 from nbchat.session.session import Session
 
@@ -162,6 +164,9 @@ def test_errors_are_about_the_one_asked(two: Client, groq: ScriptedServer):
         ({"base_url": "http://h/v1", "timeout": {"conect": 3}}, "timeout has no phase 'conect'"),
         ({"base_url": "http://h/v1", "headers": {"X Y": "z"}}, "is not the name of a header"),
         ({"base_url": "http://h/v1", "verify": [1]}, "verify is of type list"),
+        ({"base_url": "http://h/v1", "verify": ""}, "verify is empty"),
+        ({"base_url": "http://h/v1", "max_retries": -1}, "['max_retries'] is -1. It is a number of tries"),
+        ({"base_url": "http://h/v1", "max_event_bytes": 0}, "['max_event_bytes'] is 0. It is a positive number"),
         ({"model": "m"}, "names no base_url"),
         ("http://h/v1", "is not a dict"),
     ],
@@ -174,6 +179,33 @@ def test_what_is_wrong_with_a_dict_is_said(described: Any, said: str):
     assert said in str(caught.value)
     assert KEY not in str(caught.value)
     assert route(Endpoint("http://x/v1"), "fine/m")[0].label == "fine"
+
+
+@pytest.mark.parametrize("name", ["a/b", "/", "", " ", 5, None])
+def test_a_name_that_nobody_could_ask_for(name: Any):
+    """A name is text without a slash: what is none is refused where it is configured."""
+    with pytest.raises(TraitError, match=r"c\.NBChat\.endpoints has the name .*a name is text without a slash"):
+        settings().endpoints = {name: {"base_url": "http://h/v1"}}
+    settings().endpoints = {"my server": {"base_url": "http://h/v1"}}
+    assert route(Endpoint("http://x/v1"), "my server/m")[0].label == "my server"
+
+
+def test_a_name_in_other_letters(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch):
+    """Large and small letters count, and whoever mixes them up is told the name that was meant."""
+    settings().endpoints = {"Groq": {"base_url": server.url}}
+    with pytest.raises(ConfigurationError, match=r"There is no endpoint 'groq'\. Did you mean 'Groq'"):
+        Client(server.url).chat.completions.create(model="groq/m", messages=QUESTION)
+    # OpenAI's own endpoint, and the embedded model, know the other groq as well.
+    monkeypatch.setenv("GROQ_API_KEY", OTHER_KEY)
+    assert route(resolve(), "groq/m")[0].base_url == "https://api.groq.com/openai/v1"
+
+
+def test_a_name_that_was_misspelt(server: ScriptedServer):
+    """A model of a misspelt endpoint goes to the default one as it is; where that has none such, the hint says what is meant."""
+    settings().endpoints = {"cluster": {"base_url": "http://h/v1"}}
+    server.error(404, {"error": {"message": "The model `clutser/m` does not exist", "code": "model_not_found"}})
+    with pytest.raises(NotFoundError, match="Did you mean cluster/m"):
+        Client(server.url).chat.completions.create(model="clutser/m", messages=QUESTION)
 
 
 SHOW = """
@@ -303,6 +335,27 @@ def test_azure_from_the_official_variables(monkeypatch: pytest.MonkeyPatch):
     assert (endpoint.url("chat/completions", model), endpoint.credentials()) == (place, {"api-key": "az-1"})
     assert resolve(f"{RESOURCE}/openai/v1").key_source == "AZURE_OPENAI_API_KEY"
     assert resolve("https://other.openai.azure.com/openai/v1").api_key is None
+
+
+@pytest.mark.parametrize("base", ["", "/proxy", "/openai/v1"])
+def test_azure_at_a_host_of_ones_own(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, base: str):
+    """The official variables may name a gateway: it is asked in Azure's form, its newer one where the address has it."""
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.url.removesuffix("/v1") + base)
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "az-1")
+    monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
+    server.answer("ok")
+    assert Session("azure/gpt4").send("Hi").text == "ok"
+    (request,) = server.requests
+    old = f"{base}/openai/deployments/gpt4/chat/completions?api-version=2024-10-21"
+    assert request.path == ("/openai/v1/chat/completions" if base.endswith("/v1") else old)
+    assert (request.headers["api-key"], "authorization" in request.headers) == ("az-1", False)
+
+
+@pytest.mark.parametrize("host", ["x.openai.azure.cn", "x.openai.azure.us", "x.cognitiveservices.azure.us"])
+def test_other_clouds_of_azure(host: str):
+    """Azure's clouds of the US government and of China have hosts of their own, which are known likewise."""
+    endpoint = resolve(f"https://{host}", Secret("k"))
+    assert (endpoint.base_url, endpoint.credentials()) == (f"https://{host}/openai/v1", {"api-key": "k"})
 
 
 def test_azure_with_a_token(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -912,3 +915,33 @@ def test_what_a_file_says_is_not_run_when_its_question_is_edited(
     assert ran == []
     own, page = server.requests[1].json["messages"][0]["content"]
     assert (own["text"], "{{ trap() }}" in page["text"]) == ("Explain 2:", True)
+
+
+@pytest.mark.parametrize("door", [nbchat.panel, nbchat.controls])
+def test_a_panel_is_of_a_session(door: Callable[[Any], Any]):
+    """The name of a session is none: a sentence says how to get it."""
+    with pytest.raises(ConfigurationError, match=r"is of type str\. .*get_session"):
+        door("notes")
+
+
+def test_a_panel_that_could_not_be_made_is_dropped_in_silence(recwarn: pytest.WarningsRecorder):
+    """What was begun of it is closed without a word when it is collected."""
+    with pytest.raises(AttributeError):
+        Panel("notes")  # type: ignore[arg-type]
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_the_python_form_sends_what_the_others_do(server: ScriptedServer):
+    """Also null, a member named self, and no stream: the call sends the same body, and prints what comes."""
+    server.always_answer("Hello there")
+    chat = nbchat.Session("m", base_url=server.url)
+    for extra in ({"x": None, "self": 4}, {"stream": False}):
+        body = chat.request("Hi", extra_body=extra)
+        chat.parameters.extra_body = extra
+        program = preview(chat, "Hi", whole=True)["python"]
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(program, {})
+        assert server.requests[-1].json == body
+        assert printed.getvalue().strip() == "Hello there"

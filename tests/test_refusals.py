@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
-from scripted import PATIENCE, ScriptedServer
+from scripted import PATIENCE, Reply, ScriptedServer
 
-from nbchat import Client, Session
+from nbchat import Client, Session, sweep
 from nbchat.client.refusals import Adjusted, refused_field
 from nbchat.errors import BadRequestError, NbchatError, ServerError
+from nbchat.jupyter.preview import preview
 from nbchat.session.events import TurnNoticed
 from nbchat.wire.complaints import read_error
 
@@ -219,6 +221,77 @@ def test_a_session_is_told_once(server: ScriptedServer, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
     assert chat.parameters.temperature == 0.2
     assert [message["content"] for message in chat.messages] == ["Hi", "Hello", "Once more", "Again"]
+
+
+def test_every_session_is_told(server: ScriptedServer):
+    """What the process knows already each session is told of all the same: once, and again when the value is another one."""
+    server.error(400, NO_TEMPERATURE)
+    server.always_answer("Hello")
+    line = "m does not take temperature: sent without it, now and from now on"
+    for _ in range(2):
+        chat = Session("m", base_url=server.url, temperature=0.2)
+        told = []
+        for value in (0.2, 0.2, 0.9, 0.9, None):
+            chat.parameters.temperature = value
+            chat.send("Hi")
+            told.append(chat.turn.remarks)
+        assert told == [[line], [], [line], [], []]
+    assert ["temperature" in request.json for request in server.requests] == [True] + 10 * [False]
+
+
+def test_a_new_name_is_told_once(server: ScriptedServer):
+    """A field that only has another name carries every value: its second value is no news."""
+    server.error(400, NO_MAX_TOKENS)
+    server.always_answer("Hello")
+    chat = Session("m", base_url=server.url)
+    told = [chat.stream("Hi", max_tokens=limit).result(PATIENCE) and chat.turn.remarks for limit in (50, 60)]
+    assert told == [["m takes max_completion_tokens in place of max_tokens: sent so, now and from now on"], []]
+    assert server.requests[-1].json["max_completion_tokens"] == 60
+
+
+def test_a_name_that_came_back_is_no_news(server: ScriptedServer):
+    """Where the server takes again what was asked for, nothing was changed, and nothing is told."""
+    server.error(400, NO_MAX_TOKENS)
+    server.answer("Hello")
+    Session("m", base_url=server.url).send("Hi", max_tokens=50)
+    server.error(400, {"error": "Unrecognized request argument supplied: max_completion_tokens"})
+    server.answer("Hello")
+    chat = Session("m", base_url=server.url)
+    chat.send("Hi", max_tokens=50)
+    assert (server.requests[-1].json["max_tokens"], chat.turn.remarks) == (50, [])
+
+
+def test_every_row_of_a_sweep_is_told(server: ScriptedServer):
+    """A sweep over a field that is left out says so in every row, in its table too, also where it was known before."""
+    server.always(
+        lambda request: (
+            Reply([json.dumps(NO_TEMPERATURE).encode()], 400)
+            if "temperature" in request.json
+            else server.answering("ok")(request)
+        )
+    )
+    for _ in range(2):
+        rows = sweep("Hi", model="m", temperature=[0, 0.7, 1.5], base_url=server.url)
+        line = "m does not take temperature: sent without it, now and from now on"
+        assert [row.remarks for row in rows] == [(line,)] * 3
+        assert [record["remarks"] for row in rows for record in row.to_records()] == [line] * 3
+
+
+def test_a_request_shows_what_is_sent(server: ScriptedServer):
+    """Once it is known what a model refuses, session.request() and each form of the preview have the body that is sent."""
+    server.error(400, NO_MAX_TOKENS)
+    server.error(400, NO_TEMPERATURE)
+    server.always_answer("Hello")
+    chat = Session("m", base_url=server.url, max_tokens=50, temperature=0.2)
+    assert chat.request("Hi")["temperature"] == 0.2
+    chat.send("Hi")
+    shown, forms = chat.request("And now?"), preview(chat, "And now?", whole=True)
+    kept = chat.request("And now?", extra_body={"temperature": 0.3})
+    other = chat.request("And now?", model="other")
+    chat.send("And now?")
+    assert shown == json.loads(forms["json"]) == server.requests[-1].json
+    assert ("temperature" in forms["curl"], "max_tokens" in forms["python"]) == (False, False)
+    assert (kept["temperature"], other["temperature"], other["max_tokens"]) == (0.3, 0.2, 50)
 
 
 def test_a_session_without_counts(server: ScriptedServer):

@@ -665,3 +665,22 @@ def test_a_conversation_with_foreign_parts_is_shown(chat: Session):
     assert "javascript:" not in markdown
     assert script not in markdown
     assert "![" not in markdown
+
+
+def test_a_session_shows_whatever_becomes_of_its_server(monkeypatch: pytest.MonkeyPatch):
+    """Its repr never raises, also where the environment or an endpoint's dict comes to name no sound server."""
+    chat = Session("m", base_url="http://h/v1", name="notes")
+    other = Session("m")
+    settings().endpoints = {"x": {}}
+    chat.model = "x/m"
+    assert repr(chat) == "<Session 'notes', x/m, at no sound endpoint>"
+    monkeypatch.setenv("OPENAI_BASE_URL", "nonsense")
+    assert repr(other) == "<Session m, at no sound endpoint>"
+
+
+@pytest.mark.parametrize("member", ["name", "system"])
+def test_what_is_no_text_makes_no_session(member: str):
+    """A file whose name or system message is no text is not a session, and says so when it is read."""
+    data = {**json.loads(Session("m", base_url="http://h/v1").to_json()), member: 5}
+    with pytest.raises(ConfigurationError, match=f"This is not a session: its {member} is no text"):
+        Session.from_json(json.dumps(data), base_url="http://h/v1")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kernels import Kernel, kernel
 from markdown_it import MarkdownIt
-from scripted import PATIENCE, Reply, ScriptedServer, completion
+from scripted import PATIENCE, Reply, Request, ScriptedServer, completion
 
 from nbchat.client import portal
 from nbchat.client.config import settings
@@ -210,3 +210,34 @@ def test_a_conversation_that_is_trimmed(notebook: Kernel):
         assert shown["text/markdown"] == f"{whole['text/markdown']}\n*[{said}]*\n"
     assert [part in whole[kind] for kind in whole for part in ("question 0", "question 2", "ok")] == [True] * 6
     notebook.run("limits._known.clear()\nchat.clear()\n%chat unset context")
+
+
+def test_limits_are_those_of_the_server_that_answers(server: ScriptedServer):
+    """Each server's limits are its own: those of another, or of the list of models, are not shown for it."""
+    other = ScriptedServer()
+
+    def limited(scripted: ScriptedServer, left: int) -> Callable[[Request], Reply]:
+        def answer(request: Request) -> Reply:
+            if request.method == "GET":
+                left_here, reply = left + 100, Reply([b'{"data": [{"id": "m"}]}'])
+            else:
+                left_here, reply = left, scripted.answering("ok")(request)
+            reply.headers["x-ratelimit-remaining-requests"] = str(left_here)
+            return reply
+
+        return answer
+
+    server.always(limited(server, 59))
+    other.always(limited(other, 3))
+    settings().endpoints = {"groq": {"base_url": other.url}}
+    chat = Session("m", base_url=server.url)
+    assert chat.rate_limits is None
+    chat.send("Hi", model="groq/llama")
+    assert (chat.rate_limits, chat.client.rate_limits) == (None, None)
+    chat.send("Hi")
+    chat.client.models.list()
+    assert chat.rate_limits.requests.remaining == 59
+    chat.model = "groq/llama"
+    assert chat.rate_limits.requests.remaining == 3
+    assert "3 requests left" in status_bundle(chat)["text/plain"]
+    other.stop()

@@ -362,7 +362,7 @@ def test_as_a_dataframe(server: ScriptedServer):
     server.always(script)
     frame = nbchat.sweep(["x", "y"], base_url=server.url, model=["a", "b"], max_tokens=3).to_dataframe()
     assert list(frame.columns) == [
-        "prompt", "model", "status", "text", "finish_reason", "error", "seconds", "prompt_tokens", "completion_tokens", "cost",
+        "prompt", "model", "status", "text", "finish_reason", "error", "remarks", "seconds", "prompt_tokens", "completion_tokens", "cost",
     ]  # fmt: skip
     assert frame[["prompt", "model", "text", "finish_reason"]].fillna("").to_numpy().tolist() == [
         ["x", "a", "x", "length"], ["x", "b", "", ""], ["y", "a", "y", "length"], ["y", "b", "", ""],

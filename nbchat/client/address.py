@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+import httpx
+
 from nbchat.errors import ConfigurationError
 
 __all__ = ["Address", "host_of", "is_private", "origin", "read_address"]
@@ -33,11 +35,11 @@ class Address:
     trimmed: bool = False
 
 
-def read_address(url: str, source: str) -> Address:
+def read_address(url: object, source: str) -> Address:
     """Read the address of a server.
 
     Args:
-        url: What somebody wrote; spaces around it do not count.
+        url: What somebody wrote, as text, around which spaces do not count, or as an :class:`httpx.URL`.
         source: Where they wrote it, for the error.
 
     Raises:
@@ -47,6 +49,10 @@ def read_address(url: str, source: str) -> Address:
         >>> read_address(" https://gateway/v1/chat/completions?team=a ", "base_url").base_url
         'https://gateway/v1'
     """
+    if isinstance(url, httpx.URL):
+        url = str(url)
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{source} is of type {type(url).__name__}.", hint="Write it as http://HOST:PORT/v1.")
     url = url.strip()
     try:
         parts = urlsplit(url)

@@ -10,8 +10,9 @@ import httpx
 
 from nbchat.errors import ConfigurationError
 from nbchat.wire.decode import too_large
+from nbchat.wire.opening import Form, form_of
 
-__all__ = ["ACCEPTED", "arriving", "checked_size", "encodings", "pieces", "whole"]
+__all__ = ["ACCEPTED", "arriving", "checked_size", "encodings", "opening", "pieces", "whole"]
 
 # How answers may be compressed: what Python unpacks by itself, and piece by piece. Brotli and Zstandard would come with
 # other packages, whose decoders in httpx unpack all at once, a few bytes into gigabytes.
@@ -75,25 +76,57 @@ async def pieces(response: httpx.Response, raw: AsyncIterator[bytes]) -> AsyncIt
     raise httpx.DecodingError(why, request=response.request)
 
 
-async def whole(response: httpx.Response, limit: int) -> bytes:
-    """Read a whole body.
+async def opening(parts: AsyncIterator[bytes], limit: int) -> tuple[bytes, Form | None]:
+    """Read as much of a body as tells what it is, which nearly always is its first piece.
 
     Args:
-        response: The answer.
+        parts: The body as it comes; what follows stays there.
+        limit: How many bytes it may have that tell nothing: some servers send blank ones while they think.
+
+    Returns:
+        What was read, without blanks before it; and its form, ``None`` where its bytes do not tell.
+
+    Raises:
+        ProtocolError: It has more.
+        httpx.HTTPError: It can't be read, or not be unpacked.
+    """
+    begun, size = b"", 0
+    async for part in parts:
+        begun = (begun + part).lstrip()
+        form = form_of(begun)
+        if form is not None:
+            return begun, None if form == "unknown" else form
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+    return begun, None
+
+
+async def whole(begun: bytes, parts: AsyncIterator[bytes], limit: int) -> bytes:
+    """Read the rest of a body.
+
+    Args:
+        begun: What was read of it.
+        parts: What follows.
         limit: How many bytes it may have when it is unpacked.
+
+    Returns:
+        All of it.
 
     Raises:
         ProtocolError: It has more. The rest is not read, so that the connection has to be closed.
         httpx.HTTPError: It can't be read, or not be unpacked.
     """
-    parts: list[bytes] = []
-    size = 0
-    async for piece in pieces(response, arriving(response)):
-        size += len(piece)
+    read = [begun]
+    size = len(begun)
+    if size > limit:
+        raise too_large(limit)
+    async for part in parts:
+        size += len(part)
         if size > limit:
             raise too_large(limit)
-        parts.append(piece)
-    return b"".join(parts)
+        read.append(part)
+    return b"".join(read)
 
 
 def _unpacked(part: bytes, unpackers: list[_Unpacker]) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ class Client:
     """A client of one server that speaks the Chat Completions API.
 
     Args:
-        base_url: Where the API is (``"http://cluster:8000/v1"``); ``None`` for the configured one, else
+        base_url: Where the API is (``"http://cluster:8000/v1"``, or an :class:`httpx.URL`); ``None`` for the configured one, else
             ``OPENAI_BASE_URL``, else OpenAI if there is a key, else the embedded model.
         api_key: The key for that server; ``None`` for the configured one or ``OPENAI_API_KEY``, where they belong to
             the same server.
@@ -67,11 +67,12 @@ class Client:
         max_event_bytes: int | None = None,
     ) -> None:
         # First of all the secrets go under cover: whatever raises below shows its locals in some tracebacks.
-        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        api_key = Secret.cover(api_key)
         headers = SecretHeaders(headers)
+        headers.checked()
         endpoint = resolve(base_url, api_key)
         if headers:
-            endpoint = replace(endpoint, headers=headers.checked())
+            endpoint = replace(endpoint, headers=headers)
         if verify is not None:
             endpoint = replace(endpoint, verify=verify)
         self.http = Http(endpoint, timeout, max_retries, max_event_bytes)
@@ -95,8 +96,11 @@ class Client:
 
     @property
     def rate_limits(self) -> RateLimits | None:
-        """What the server said about its limits with its last answer; ``None`` where it said nothing."""
-        return self.http.rate_limits
+        """What the server said about its limits with its last answer; ``None`` where it said nothing.
+
+        The server is that at :attr:`base_url`; what named endpoints say is theirs.
+        """
+        return self.http.rate_limits(self.endpoint)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from traitlets import Bool, CInt, Dict, Enum, Float, List, Unicode, Union
+from traitlets import Bool, CInt, Dict, Enum, Float, List, TraitError, Unicode, Union, validate
 from traitlets.config import Application, SingletonConfigurable
 
 from nbchat.wire.sse import MAX_EVENT_BYTES
@@ -87,6 +87,16 @@ class NBChat(SingletonConfigurable):
         min=1,
         help="How large one event of a stream, or a whole answer that is not streamed, may be in bytes.",
     ).tag(config=True)
+
+    @validate("endpoints")
+    def _asked_by_name(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        for name in proposal["value"]:
+            if not isinstance(name, str) or not name.strip() or "/" in name:
+                raise TraitError(
+                    f"c.NBChat.endpoints has the name {name!r}: a name is text without a slash, as in model='NAME/MODEL'."
+                )
+        endpoints: dict[str, Any] = proposal["value"]
+        return endpoints
 
 
 def settings() -> NBChat:

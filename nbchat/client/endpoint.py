@@ -33,8 +33,12 @@ EMBEDDED_URL = "llama://default/v1"
 OPENAI_URL = "https://api.openai.com/v1"
 # The model asked for where OpenAI's own API is the endpoint and none is named: its small general one.
 _OPENAI_MODEL = "gpt-4o-mini"
-# Where Azure has its resources, of which each has a host of its own: the public cloud's three, and the government's.
-_AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com", ".openai.azure.us")
+# Where Azure has its resources, of which each has a host of its own: in the public cloud, the US government's and China's.
+_AZURE = tuple(
+    f".{service}.azure.{cloud}"
+    for service in ("openai", "cognitiveservices", "services.ai")
+    for cloud in ("com", "us", "cn")
+)
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)$")
 
 Verify = bool | str | os.PathLike[str] | ssl.SSLContext
@@ -88,6 +92,8 @@ class Endpoint:
                 f"verify is of type {type(self.verify).__name__}.",
                 hint="It is True, False, the path of a file of authorities, or an ssl.SSLContext.",
             )
+        if self.verify == "":
+            raise ConfigurationError("verify is empty.", hint="It is False where certificates are not to be checked.")
 
     @property
     def embedded(self) -> bool:
@@ -216,6 +222,8 @@ def resolve(base_url: str | None = None, api_key: Secret | None = None) -> Endpo
     """
     configured = settings()
     model = configured.model or _environment("NBCHAT_MODEL")
+    if api_key is not None and api_key.wrong:
+        raise ConfigurationError(f"api_key is of type {api_key.wrong}.", hint="It is the key itself, as text.")
     api_key = api_key or None
     if base_url:
         address = read_address(base_url, "base_url")
@@ -235,7 +243,7 @@ def resolve(base_url: str | None = None, api_key: Secret | None = None) -> Endpo
         model = _OPENAI_MODEL
     described: dict[str, Any] = {"model": model, "verify": configured.verify}
     if configured.base_url and url == read_address(configured.base_url, "c.NBChat.base_url").base_url:
-        described["headers"] = configured.headers
+        described["headers"] = SecretHeaders(configured.headers)
     return _endpoint(address, key, source, **described)
 
 

@@ -9,13 +9,14 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
 
 from nbchat.client.body import arriving, pieces
-from nbchat.client.endpoint import Endpoint
+from nbchat.client.endpoint import Endpoint, endpoint_names
 from nbchat.client.retry import longest_wait, retry_after, should_retry, span
 from nbchat.errors import (
     APIConnectionError,
@@ -65,8 +66,8 @@ _PUBLIC = frozenset(
 # and a shorter value would take common words out of sentences.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key"})
 _SHORTEST_KEY, _SHORTEST_VALUE = 4, 8
-# What gateways call a key in an address's query.
-_KEY_PARAMETER = re.compile(r"key|token|secret|sig|auth|password", re.IGNORECASE)
+# What gateways call a key in an address's query; Azure's functions call theirs "code".
+_KEY_PARAMETER = re.compile(r"key|token|secret|sig|auth|password|^code$", re.IGNORECASE)
 
 _MODEL = re.compile(r"\bmodel\b|deployment", re.IGNORECASE)
 # How aiohttp names its settings in the middle of a sentence.
@@ -184,6 +185,10 @@ def _hint(error: APIStatusError, endpoint: Endpoint, request: httpx.Request) -> 
             else None
         )
     if isinstance(error, NotFoundError) and _MODEL.search(f"{error.code} {error.message}"):
+        asked = str(request.extensions.get("nbchat.model", "")).partition("/")
+        meant = get_close_matches(asked[0], endpoint_names(endpoint), n=1) if asked[1] and not endpoint.label else []
+        if meant:  # of a name that is no endpoint's, all goes to the default one
+            return f"Did you mean {meant[0]}/{asked[2]}?"
         return f"Is the model's name right? client.models.list() shows what {endpoint.name} has."
     if isinstance(error, NotFoundError) or error.status == 405:
         return _address(endpoint)

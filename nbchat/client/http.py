@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from nbchat.client.body import ACCEPTED, arriving, checked_size, encodings, pieces, whole
+from nbchat.client.body import ACCEPTED, arriving, checked_size, encodings, opening, pieces, whole
 from nbchat.client.capacity import limits
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, Verify, route, tell
@@ -23,12 +23,13 @@ from nbchat.client.refusals import Negotiation
 from nbchat.client.retry import Retrying, delay, worth_retrying
 from nbchat.client.secret import QuietURL, SecretHeaders
 from nbchat.client.timeouts import Timeout, phases_of
-from nbchat.errors import ConfigurationError, EmptyAnswerError, NbchatError, ProtocolError
+from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.wire.accumulator import Accumulator
 from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_object, without_surrogates
+from nbchat.wire.decode import ChunkDecoder, chunk_of_completion, read_answer, read_models, without_surrogates
 from nbchat.wire.limits import RateLimits, rate_limits
 from nbchat.wire.messages import ChatCompletion, ModelList
+from nbchat.wire.opening import Form, claimed_form
 
 if TYPE_CHECKING:  # what it imports is dear, and loaded when the first request is sent
     from nbchat.client.transport import Body
@@ -54,7 +55,8 @@ class Options:
         headers: Headers of this request.
         query: Parameters of its address.
         timeout: As :class:`~nbchat.client.client.Client` takes it.
-        notice: Called with what is worth telling before the answer begins.
+        notice: Called with what is worth telling before the answer begins, and with every change that a refused field
+            made to the request; left out, what is learned of such fields is told once on stderr.
         limits: Called with the rate limits that the answer's headers tell, when it begins.
         fixed: Fields of the request that are sent as they stand, also where the server refuses them.
     """
@@ -75,9 +77,6 @@ class Http:
         timeout: As :class:`~nbchat.client.client.Client` takes it; ``None`` for the endpoint's, else the configured one.
         max_retries: How often a request is sent again after the first time; ``None`` likewise.
         max_event_bytes: How large one event of a stream, or a whole body, may be in bytes; ``None`` likewise.
-
-    Attributes:
-        rate_limits: What the last answer's headers told of the server's limits, a refusal's too.
     """
 
     def __init__(
@@ -97,17 +96,22 @@ class Http:
         # One for each way to check certificates; each keeps the connections to its servers apart by itself.
         self._pools: dict[Verify, Pool] = {}
         self.pool = self._pool(endpoint)
-        self.rate_limits: RateLimits | None = None
+        self._rate_limits: dict[str, RateLimits | None] = {}
+
+    def rate_limits(self, endpoint: Endpoint) -> RateLimits | None:
+        """Return what the headers of a server's last answer told of its limits, a refusal's too.
+
+        What it says where it is asked for its models is not among that: it counts such requests by themselves.
+        """
+        return self._rate_limits.get(endpoint.base_url)
 
     async def complete(self, body: Mapping[str, Any], options: Options) -> ChatCompletion:
         """Send a request and return the whole answer."""
         async with self._answer("POST", "chat/completions", body, options) as response:
             limit = self.largest(response.request.extensions["nbchat.endpoint"])
-            content = await _read(response, limit)
-            if not content.strip():
-                raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
-            if "event-stream" not in _media(response):
-                return _completion(read_object(content))
+            content, form = await _read(response, limit)
+            if form == "json":
+                return ChatCompletion(read_answer(content))
         decoder, accumulator = ChunkDecoder(limit), Accumulator()
         for chunk in decoder.feed(content):
             accumulator.feed(chunk)
@@ -132,12 +136,7 @@ class Http:
         async with self._answer("POST", "chat/completions", body, options) as response:
             opened()
             endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
-            kind, limit = _media(response), self.largest(endpoint)
-            if "json" in kind:  # a server that does not stream, although asked to
-                take([chunk_of_completion(read_object(await _read(response, limit)))])
-                return
-            if "html" in kind:
-                raise web_page(endpoint)
+            limit = self.largest(endpoint)
             decoder = ChunkDecoder(limit)
             raw = arriving(response)
             packed = _compressed(response, endpoint)
@@ -159,15 +158,19 @@ class Http:
                     pause = take(chunks)
                 return pause is None and not decoder.done
 
+            part: bytes | None
             try:
-                async for part in parts:
+                part, form = await _opening(response, parts, limit, asked="events")
+                if form == "json":  # a server that does not stream, although asked to
+                    take([chunk_of_completion(read_answer(await whole(part, parts, limit)))])
+                    return
+                while part is not None:
                     if hand(part) and direct is not None:
                         await direct.follow(hand)
                     if pause is not None:
                         await pause()
                         pause = None
-                    if decoder.done:
-                        break
+                    part = None if decoder.done else await anext(parts, None)
             except httpx.HTTPError as problem:
                 broken = problem
             if broken is None:
@@ -180,7 +183,8 @@ class Http:
         """Ask a server for its models, the default one or another, and remember what it says of how much they read."""
         async with self._answer("GET", "models", None, options or Options(), endpoint) as response:
             asked: Endpoint = response.request.extensions["nbchat.endpoint"]
-            offered = ModelList(read_object(await _read(response, self.largest(asked))))
+            content, _ = await _read(response, self.largest(asked))
+            offered = ModelList(read_models(content))
         limits.read(asked.base_url, [model.to_dict() for model in offered.data])
         return offered
 
@@ -253,6 +257,7 @@ class Http:
                 options=options,
             )
             request.extensions["nbchat.endpoint"] = endpoint
+            request.extensions["nbchat.model"] = asked.body["model"] if asked else ""
             request.extensions["timeout"] = httpx.Timeout(phases["first_byte"], connect=phases["connect"]).as_dict()
             answer = await self._attempt(pool, request, endpoint)
             if isinstance(answer, httpx.Response):
@@ -267,10 +272,13 @@ class Http:
             if options.notice:
                 options.notice(Retrying(answer, pause, attempt, retries))
             await asyncio.sleep(pause)
-        for change in asked.accepted() if asked is not None else ():
-            (options.notice or _tell)(change)
+        if asked is not None:
+            learned = asked.accepted()
+            # Whoever listens knows for whom each change is news; everybody else is told once.
+            for change in asked.changes if options.notice else learned:
+                (options.notice or _tell)(change)
         if options.limits:
-            options.limits(self.rate_limits)
+            options.limits(self.rate_limits(endpoint))
         try:
             yield answer
         except NbchatError as error:
@@ -287,7 +295,8 @@ class Http:
             response = await send(pool, request, endpoint)
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             return translate(problem, endpoint, request)
-        self.rate_limits = _limits(response.headers)
+        if request.method == "POST":
+            self._rate_limits[endpoint.base_url] = _limits(response.headers)
         if response.is_success:
             return response
         try:
@@ -356,11 +365,6 @@ async def _read_out(parts: AsyncIterator[bytes]) -> None:
                 pass
 
 
-def _media(response: httpx.Response) -> str:
-    """Return what kind of document an answer says that it is."""
-    return str(response.headers.get("content-type", "")).lower()
-
-
 def _compressed(response: httpx.Response, endpoint: Endpoint) -> bool:
     """Whether an answer has to be decompressed.
 
@@ -373,25 +377,32 @@ def _compressed(response: httpx.Response, endpoint: Endpoint) -> bool:
     return bool(ways)
 
 
-async def _read(response: httpx.Response, limit: int) -> bytes:
-    """Read a whole body that is meant to be JSON or events, of so many bytes at most."""
+async def _opening(
+    response: httpx.Response, parts: AsyncIterator[bytes], limit: int, *, asked: Form
+) -> tuple[bytes, Form]:
+    """Read the beginning of a body, and return it with what the body is.
+
+    Raises:
+        ProtocolError: It is a page for people.
+    """
+    begun, form = await opening(parts, limit)
+    form = form or claimed_form(response.headers.get("content-type", ""), asked=asked)
+    if form == "page":
+        raise web_page(response.request.extensions["nbchat.endpoint"])
+    return begun, form
+
+
+async def _read(response: httpx.Response, limit: int) -> tuple[bytes, Form]:
+    """Read a whole body that is meant to be JSON, of so many bytes at most, and return it with what it is."""
     endpoint: Endpoint = response.request.extensions["nbchat.endpoint"]
-    if "html" in _media(response):
-        raise web_page(endpoint)
     _compressed(response, endpoint)
+    parts = pieces(response, arriving(response))
     try:
-        return await whole(response, limit)
+        begun, form = await _opening(response, parts, limit, asked="json")
+        return await whole(begun, parts, limit), form
     except httpx.HTTPError as problem:
         failure = broken_off(problem, endpoint, begun=False)
     raise failure
-
-
-def _completion(data: dict[str, Any]) -> ChatCompletion:
-    if not isinstance(data.get("choices"), list):
-        raise ProtocolError(
-            "The server's answer has no choices.", hint="Is the base URL that of a Chat Completions API?"
-        )
-    return ChatCompletion(data)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from nbchat.client.config import settings
+from nbchat.client.secret import SecretHeaders
 from nbchat.errors import ConfigurationError
 
 __all__ = ["AZURE_TOKEN", "KEYS", "WELL_KNOWN", "description", "known_names"]
@@ -34,7 +35,10 @@ KEYS: dict[str, type | tuple[type, ...]] = {
 # default port. OPENAI_API_KEY is not among them: it belongs to OPENAI_BASE_URL where that is set.
 WELL_KNOWN: dict[str, dict[str, str]] = {
     "openai": {"base_url": "https://api.openai.com/v1"},
-    "azure": {"api_key_env": "AZURE_OPENAI_API_KEY"},  # at AZURE_OPENAI_ENDPOINT: everybody has an address of their own
+    "azure": {
+        "api_key_env": "AZURE_OPENAI_API_KEY",
+        "auth": "api-key",
+    },  # at AZURE_OPENAI_ENDPOINT: everybody has an address of their own
     "groq": {"base_url": "https://api.groq.com/openai/v1", "api_key_env": "GROQ_API_KEY"},
     "openrouter": {"base_url": "https://openrouter.ai/api/v1", "api_key_env": "OPENROUTER_API_KEY"},
     "mistral": {"base_url": "https://api.mistral.ai/v1", "api_key_env": "MISTRAL_API_KEY"},
@@ -56,7 +60,7 @@ def known_names(*, well_known: bool) -> list[str]:
     Args:
         well_known: Whether the well-known ones count: those whose key is set are then among them.
     """
-    names = [str(name) for name in settings().endpoints]
+    names = list(settings().endpoints)
     if well_known:
         names += [
             name
@@ -74,26 +78,42 @@ def description(name: str, *, well_known: bool) -> dict[str, Any] | None:
         well_known: Whether the well-known names count where the configuration does not have it.
 
     Raises:
-        ConfigurationError: Something in the configuration's dict is not right; the sentence names it.
+        ConfigurationError: Something in the configuration's dict is not right, and the sentence names it; or the
+            configuration has the name in other letters, large or small.
     """
-    configured = settings().endpoints
-    if name in configured:
-        given = _checked(name, configured[name])
+    if name in settings().endpoints:
+        # Raised out here: what is wrong may hold a key, and is in no frame then.
+        if (problem := _problem(name, settings().endpoints[name])) is not None:
+            raise problem
+        given = {str(key): value for key, value in settings().endpoints[name].items() if value is not None}
+        if "headers" in given:
+            given["headers"] = SecretHeaders(given["headers"])
         # An address of one's own has nothing to do with the well-known place: least of all its key.
         described = given if "base_url" in given else {**_well_known(name), **given}
         if not described.get("base_url"):
             raise ConfigurationError(f"{_place(name)} names no base_url.", hint="Write it as http://HOST:PORT/v1.")
         return described
-    return (_well_known(name) or None) if well_known else None
+    if well_known and (known := _well_known(name)):
+        return known
+    meant = next((other for other in settings().endpoints if other.lower() == name.lower()), None)
+    if meant is not None:
+        raise ConfigurationError(f"There is no endpoint {name!r}.", hint=f"Did you mean {meant!r}?")
+    return None
 
 
 def _well_known(name: str) -> dict[str, Any]:
     """Return a well-known endpoint, or nothing where there is none of that name or it has no address."""
     known: dict[str, Any] = dict(WELL_KNOWN.get(name, {}))
     if name == "azure":
-        known["base_url"] = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip()
+        address, version = (
+            os.environ.get(variable, "").strip() for variable in ("AZURE_OPENAI_ENDPOINT", "OPENAI_API_VERSION")
+        )
+        known["base_url"] = address
+        # Whatever its host: it may be a gateway's, which is spoken to as Azure is.
+        if version and not address.rstrip("/").endswith("/v1"):
+            known["api_version"] = version
         if os.environ.get(AZURE_TOKEN, "").strip():
-            known["api_key_env"] = AZURE_TOKEN
+            known |= {"api_key_env": AZURE_TOKEN, "auth": "bearer"}
     return known if known.get("base_url") else {}
 
 
@@ -101,30 +121,33 @@ def _place(name: str) -> str:
     return f"c.NBChat.endpoints[{name!r}]"
 
 
-def _checked(name: str, given: Any) -> dict[str, Any]:
+def _problem(name: str, given: Any) -> ConfigurationError | None:
+    """Return what is wrong with what the configuration says about an endpoint; ``None`` where nothing is."""
+    place = _place(name)
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{_place(name)} is not a dict.", hint=f"It may hold {', '.join(KEYS)}.")
+        return ConfigurationError(f"{place} is not a dict.", hint=f"It may hold {', '.join(KEYS)}.")
     for key, value in given.items():
         if key == "api_key":  # its value is not in the sentence
-            raise ConfigurationError(
-                f"{_place(name)} holds a key, and configuration is shared and shown.",
+            return ConfigurationError(
+                f"{place} holds a key, and configuration is shared and shown.",
                 hint="Put the key into an environment variable and name that in api_key_env.",
             )
         if key not in KEYS:
             meant = get_close_matches(str(key), KEYS, n=1)
             hint = f"Did you mean {meant[0]}?" if meant else f"There are: {', '.join(KEYS)}."
-            raise ConfigurationError(f"{_place(name)} has {key!r}, which means nothing.", hint=hint)
+            return ConfigurationError(f"{place} has {key!r}, which means nothing.", hint=hint)
         if value is not None and (not isinstance(value, KEYS[key]) or (KEYS[key] is int and isinstance(value, bool))):
-            raise ConfigurationError(f"{_place(name)}[{key!r}] is of type {type(value).__name__}.", hint=_EXPECTED[key])
-    size = given.get("max_event_bytes")
-    if size is not None and size < 1:
-        raise ConfigurationError(f"{_place(name)}['max_event_bytes'] is {size}.", hint=_EXPECTED["max_event_bytes"])
-    auth = given.get("auth")
-    if auth not in (None, "bearer", "api-key"):
-        raise ConfigurationError(f"{_place(name)}['auth'] is {auth!r}.", hint='It is "bearer" or "api-key".')
-    return {str(key): value for key, value in given.items() if value is not None}
+            return ConfigurationError(f"{place}[{key!r}] is of type {type(value).__name__}.", hint=_EXPECTED[key])
+        if value is not None and key in _SOUND and not _SOUND[key](value):
+            return ConfigurationError(f"{place}[{key!r}] is {value!r}.", hint=_EXPECTED[key])
+    return None
 
 
+_SOUND: dict[str, Callable[[Any], bool]] = {
+    "max_retries": lambda tries: tries >= 0,
+    "max_event_bytes": lambda size: size >= 1,
+    "auth": lambda way: way in ("bearer", "api-key"),
+}
 _EXPECTED = {
     "base_url": "It is a text such as http://HOST:PORT/v1.",
     "api_key_env": "It is the name of an environment variable.",

@@ -88,6 +88,8 @@ class Negotiation:
     def __init__(self, address: str, body: Mapping[str, Any], fixed: Collection[str] = ()) -> None:
         self._key = (address, str(body["model"]))
         self._fixed = frozenset(fixed)
+        self._asked_for = frozenset(body)
+        self._applied: list[Adjusted] = []
         self._made: list[Adjusted] = []
         self._first: NbchatError | None = None
         self.body = dict(body)
@@ -95,10 +97,20 @@ class Negotiation:
             if self._changeable(change.field):
                 self._apply(change)
 
+    @property
+    def changes(self) -> list[Adjusted]:
+        """How what is sent differs from what was asked for, whether that was learned by this request or before."""
+        return [
+            change
+            for change in self._applied
+            if change.field in self._asked_for and (change.instead is None or change.instead in self.body)
+        ]
+
     def _changeable(self, field: str) -> bool:
         return field in self.body and field not in self._fixed and _RENAMED.get(field) not in self._fixed
 
     def _apply(self, change: Adjusted) -> None:
+        self._applied.append(change)
         value = self.body.pop(change.field)
         if change.instead is not None:
             self.body.setdefault(change.instead, value)
@@ -127,7 +139,7 @@ class Negotiation:
         """Say that the server took the request as it is now.
 
         Returns:
-            What was learned by it and not known before: each is told once.
+            What was learned by it and not known before.
         """
         with _learning:
             known = _learned.get(self._key, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -16,13 +16,26 @@ _SHORTEST = 4
 
 
 class Secret:
-    """A key that never shows: not in a ``repr``, an f-string, a log line or a traceback with locals."""
+    """A key that never shows: not in a ``repr``, an f-string, a log line or a traceback with locals.
 
-    __slots__ = ("__value",)
+    Args:
+        value: The key. What is no text holds none, but goes under cover all the same until somebody says what is wrong.
 
-    def __init__(self, value: str) -> None:
+    Attributes:
+        wrong: The type of what was given, where that is no text.
+    """
+
+    __slots__ = ("__value", "wrong")
+
+    def __init__(self, value: object) -> None:
+        self.wrong = None if isinstance(value, str) else type(value).__name__
         # A key that was read from a file comes with the newline at its end.
-        self.__value = value.strip()
+        self.__value = value.strip() if isinstance(value, str) else ""
+
+    @classmethod
+    def cover(cls, given: Any) -> Self | None:
+        """Take an argument under cover, whatever it is: this comes first, since what raises later shows its locals."""
+        return given if given is None or isinstance(given, cls) else cls(given)
 
     def reveal(self) -> str:
         """Return the key itself, for the one place that sends it."""
@@ -56,12 +69,37 @@ class Secret:
 
 
 class Secrets(Mapping[str, str]):
-    """Named values that never show, some of which are keys."""
+    """Named values that never show, some of which are keys: the environment variables of a program.
 
-    __slots__ = ("_values",)
+    Args:
+        values: The values by name. Whatever else it is goes under cover all the same; :meth:`checked` says what is wrong.
+    """
 
-    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
-        self._values = {str(name): Secret(str(value)) for name, value in (values or {}).items()}
+    __slots__ = ("_values", "_wrong")
+
+    _what: ClassVar = "environment variable"
+
+    def __init__(self, values: object = None) -> None:
+        self._values: dict[str, Secret] = {}
+        self._wrong = None if values is None or isinstance(values, Mapping) else type(values).__name__
+        if isinstance(values, Mapping):
+            self._values = {
+                str(name): Secret(str(value) if isinstance(value, int | float) else value)
+                for name, value in values.items()
+            }
+
+    def checked(self) -> Self:
+        """Return them, if they are what they should be.
+
+        Raises:
+            ConfigurationError: They are no dict of texts.
+        """
+        if self._wrong:
+            raise ConfigurationError(f"The {self._what}s are of type {self._wrong}.", hint="They are a dict of texts.")
+        for name, value in self._values.items():
+            if value.wrong:
+                raise ConfigurationError(f"The {self._what} {name} is of type {value.wrong}.", hint="It is a text.")
+        return self
 
     def censor(self, text: str) -> str:
         """Return *text* with all of the values taken out that may be keys."""
@@ -83,7 +121,12 @@ class Secrets(Mapping[str, str]):
         return hash(frozenset(self._values.items()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(self._values)})"
+        # A name that is none may be a whole line that was pasted there, key and all.
+        return f"{type(self).__name__}({', '.join(name if _is_name(name) else '…' for name in self._values)})"
+
+
+def _is_name(name: str) -> bool:
+    return name.isascii() and name.replace("-", "_").isidentifier()
 
 
 class SecretHeaders(Secrets):
@@ -91,15 +134,21 @@ class SecretHeaders(Secrets):
 
     __slots__ = ()
 
-    def checked(self) -> SecretHeaders:
+    _what = "header"
+
+    def checked(self) -> Self:
         """Return the headers, if they can be sent.
 
         Raises:
-            ConfigurationError: A name or a value can't stand in a header.
+            ConfigurationError: They are no dict of texts, or a name or a value can't stand in a header.
         """
+        if not all(map(_is_name, self._values)):
+            raise ConfigurationError(
+                "What one of the headers is called is not the name of a header.",
+                hint='They are a dict such as {"X-Team": "a"}.',
+            )
+        super().checked()
         for name, value in self._values.items():
-            if not name.isascii() or not name.replace("-", "_").isidentifier():
-                raise ConfigurationError(f"{name!r} is not the name of a header.")
             if not value.sendable:
                 raise ConfigurationError(f"The header {name} can't be sent: its value is not one line of plain text.")
         return self

@@ -12,7 +12,7 @@ from traitlets import TraitError
 from nbchat.jupyter.declarations import CONTROLS, declaration
 from nbchat.session.events import Event, ParameterChanged, SystemChanged
 from nbchat.session.parameters import fields
-from nbchat.session.registry import get_session
+from nbchat.session.registry import given_or_current
 from nbchat.session.session import Session
 
 __all__ = ["controls"]
@@ -31,12 +31,15 @@ def controls(session: Session | None = None) -> ipywidgets.VBox:
     Args:
         session: The session; ``None`` for the one that ``%%chat`` uses.
 
+    Raises:
+        ConfigurationError: It is no session.
+
     Example:
         >>> box = controls(Session("gpt-4o", temperature=0.2))
         >>> [row.children[0].description for row in box.children[:2]]
         ['system', 'model']
     """
-    session = session or get_session()
+    session = given_or_current(session)
     rows = {name: _Row(session, declaration(name)) for name in CONTROLS}
     system = ipywidgets.Textarea(
         session.system or "", description="system", style=_STYLE, layout=_LAYOUT, continuous_update=False

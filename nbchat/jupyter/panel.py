@@ -49,7 +49,7 @@ from nbchat.session.events import (
     TurnStarted,
 )
 from nbchat.session.export import markdown_of
-from nbchat.session.registry import get_session
+from nbchat.session.registry import given_or_current
 from nbchat.session.session import Session
 from nbchat.session.surroundings import current_shell, surroundings
 from nbchat.session.toolbox import ToolRun
@@ -112,7 +112,6 @@ class Panel(anywidget.AnyWidget):
 
     def __init__(self, session: Session, *, starters: Sequence[str] | None = None, **traits: Any) -> None:
         self._session = session
-        self._lock = threading.RLock()
         self._number = 0
         self._turns = {turn.id: InFlight(turn) for turn in session.running}
         self._costs: dict[str, float] = {}
@@ -123,6 +122,7 @@ class Panel(anywidget.AnyWidget):
         self._asked_about = 0
         self._uploads = Uploads()
         self._desk = Desk(session, _namespace(), self._uploads)
+        self._lock = threading.RLock()  # the last of what there has to be for close() to close
         self._look()
         self._place_turns()
         own_id = uuid.uuid4().hex  # a front end does not tell a widget its own
@@ -500,10 +500,13 @@ def panel(session: Session | None = None, **options: Any) -> Panel:
         session: The session; ``None`` for the one that ``%%chat`` uses.
         **options: As for :class:`Panel`: ``starters``.
 
+    Raises:
+        ConfigurationError: It is no session, or the configuration names no sound server.
+
     Example:
         >>> nbchat.panel()  # doctest: +SKIP
     """
-    return Panel(session or get_session(), **options)
+    return Panel(given_or_current(session), **options)
 
 
 def _starters(given: Sequence[str] | None) -> list[str]:

@@ -22,11 +22,24 @@ __all__ = ["preview"]
 
 _PRINTED = 100  # columns of the Python form
 # Arguments of the client's method that are no fields of the request: a field of such a name goes into extra_body.
-_OPTIONS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
+_OPTIONS = frozenset({"extra_body", "extra_headers", "extra_query", "self", "timeout"})
 _CALL = "/chat/completions"
 # A shell gives a command no argument of more than 128 KiB (Linux): a longer body goes in by the standard input, up to this
 # line, which no JSON has.
 _ARGUMENT, _END = 100_000, "END_OF_REQUEST"
+# What stands around the arguments of a call, and prints its answer.
+_STREAMED = (
+    "for chunk in client.chat.completions.create(",
+    "):",
+    "    for choice in chunk.choices:",
+    '        print(choice.delta.content or "", end="")',
+)
+_WHOLE = (
+    "answer = client.chat.completions.create(",
+    ")",
+    "for choice in answer.choices:",
+    "    print(choice.message.content)",
+)
 # What means something to a shell between double quotes.
 _DOUBLED = re.compile(r'[\\"$`]')
 
@@ -136,7 +149,8 @@ def _shell(parts: _Text) -> str:
 
 def _python(endpoint: Endpoint, body: Mapping[str, Any]) -> str:
     """Return a call that sends the body to its server; members that are no arguments go into extra_body."""
-    odd = {name: value for name, value in body.items() if not _argument(name)}
+    # None as an argument means "not sent".
+    odd = {name: value for name, value in body.items() if value is None or not _argument(name)}
     lines = [
         f"    {name}={_indented(pprint.pformat(value, width=_PRINTED, sort_dicts=False), len(name) + 5)},"
         for name, value in body.items()
@@ -145,19 +159,9 @@ def _python(endpoint: Endpoint, body: Mapping[str, Any]) -> str:
     if odd:
         lines.append(f"    extra_body={odd!r},")
     client = _client(endpoint, body.get("model"))
-    return "\n".join(
-        [
-            *(["import os", ""] if "os.environ" in client else []),
-            "from nbchat import Client",
-            "",
-            f"client = {client}",
-            "for chunk in client.chat.completions.create(",
-            *lines,
-            "):",
-            "    for choice in chunk.choices:",
-            '        print(choice.delta.content or "", end="")',
-        ]
-    )
+    begin, *end = _STREAMED if body.get("stream") else _WHOLE
+    imports = ["import os", ""] if "os.environ" in client else []
+    return "\n".join([*imports, "from nbchat import Client", "", f"client = {client}", begin, *lines, *end])
 
 
 def _argument(name: str) -> bool:

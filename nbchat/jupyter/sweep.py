@@ -75,7 +75,7 @@ def sweep(
         >>> answers[4].branch(chat)  # doctest: +SKIP
     """
     # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
-    api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+    api_key = Secret.cover(api_key)
     asked = Sweep.start(
         Grid(prompt, system=system, attach=attach, repeat=repeat, fields=grid),
         concurrency=concurrency,

@@ -56,7 +56,7 @@ class Address:
         self.label = name or f"at {url}"
         self._url = url
         self._query = Secret(query)
-        self._headers = headers.checked()
+        self._headers = headers
 
     def link(self) -> _Requests:
         """Return the way for one connection."""

@@ -43,7 +43,8 @@ def mcp(
         timeout: Seconds that it may take to be there, and that each call may take; ``None`` for no limit.
 
     Raises:
-        ConfigurationError: The ``mcp`` package is missing, or it is not said which server is meant.
+        ConfigurationError: The ``mcp`` package is missing, it is not said which server is meant, or *env* or *headers* is
+            no dict of texts.
 
     Example:
         >>> clock = nbchat.mcp(["python", "-m", "mcp_server_time"], approve=False)  # doctest: +SKIP
@@ -52,6 +53,8 @@ def mcp(
     """
     # Under cover first: whatever raises below shows its locals in some tracebacks.
     env, headers = Secrets(env), SecretHeaders(headers)
+    env.checked()
+    headers.checked()
     try:
         from nbchat.remote.http import Address
         from nbchat.remote.server import MCPServer

@@ -90,10 +90,13 @@ def from_json(text: str) -> Exported:
     if not isinstance(data, dict) or data.get("nbchat") != _FORMAT:
         raise ValueError("it was not written by Session.to_json")
     conversation = Conversation.from_dict(data["conversation"])
-    context = data.get("context")
+    context, name, system = data.get("context"), data.get("name"), data.get("system")
+    for what, value in (("name", name), ("system", system)):
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"its {what} is no text")
     return Exported(
-        data.get("name"),
-        data.get("system"),
+        name,
+        system,
         context and checked_context(context),
         data.get("parameters", {}),
         conversation,

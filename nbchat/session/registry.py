@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from nbchat.errors import ConfigurationError
 from nbchat.session.session import Session
 
-__all__ = ["DEFAULT", "get_session", "session_names", "use_session"]
+__all__ = ["DEFAULT", "get_session", "given_or_current", "session_names", "use_session"]
 
 DEFAULT = "default"
 
@@ -30,6 +31,20 @@ def get_session(name: str | None = None) -> Session:
         if name not in _sessions:
             _sessions[name] = Session(name=name)
         return _sessions[name]
+
+
+def given_or_current(session: Session | None) -> Session:
+    """Return the session that somebody gave, or the one that ``%%chat`` uses.
+
+    Raises:
+        ConfigurationError: What they gave is no session.
+    """
+    if session is not None and not isinstance(session, Session):
+        raise ConfigurationError(
+            f"A session is meant here, and this is of type {type(session).__name__}.",
+            hint='The one of a name is nbchat.get_session("NAME").',
+        )
+    return get_session() if session is None else session
 
 
 def use_session(session: str | Session) -> Session:

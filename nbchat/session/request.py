@@ -30,6 +30,10 @@ _ALONE = (
     "Even without the earlier turns it does not fit: shorten the question or the system message, or ask a model with a "
     "longer context."
 )
+_RESULTS = (
+    "Even without the earlier turns it does not fit: have the tools return less, offer fewer of them, or ask a model with a "
+    "longer context."
+)
 _ANSWER_TOO_LONG = "The answer alone may be as long as the context: set max_tokens lower."
 
 
@@ -66,6 +70,7 @@ class Request:
         self._asked = asked
         self._system = system
         self._model = model
+        self._with_results = bool(path) and path[-1].role == "tool"
         self._known_as = (endpoint.base_url, served)
         self._receiver = receiver
         self._tries = 0
@@ -125,7 +130,7 @@ class Request:
             error.hint = _ANSWER_TOO_LONG
             return False
         if self._cut >= turns or self._tries >= _TRIES:
-            error.hint = _ALONE
+            error.hint = _RESULTS if self._with_results else _ALONE
             return False
         self._tries += 1
         cut = turns if self._tries == _TRIES else self._window.leave_out(budget) if budget is not None else 0

@@ -115,6 +115,7 @@ class Row:
                     "text": text,
                     "finish_reason": reasons[number] if reasons else None,
                     "error": str(self.error) if self.error is not None else None,
+                    "remarks": "; ".join(self.remarks) or None,
                     "seconds": self.seconds,
                     "prompt_tokens": usage.prompt_tokens if usage else None,
                     "completion_tokens": usage.completion_tokens if usage else None,

@@ -101,6 +101,7 @@ class Runner:
         self.last: Turn | None = None
         self.spent: list[Completion] = []
         self._process = os.getpid()
+        self._told: set[tuple[Adjusted, str]] = set()
 
     def start(self, turn: Turn) -> None:
         """Run a turn as soon as those asked before it have ended; whoever holds no lock then tells of it.
@@ -284,6 +285,11 @@ class Runner:
 
     def _notice(self, turn: Turn, notice: object) -> None:
         if isinstance(notice, Adjusted):  # of the answer, not of the waiting for it: said below it, where it stays
+            # A value that is left out is news again when it is another one; a new name carries every value.
+            news = (notice, "" if notice.instead else repr(turn.asked.parameters.get(notice.field)))
+            if news in self._told:
+                return
+            self._told.add(news)
             turn.remarks.append(str(notice))
         else:
             turn.notice = str(notice)

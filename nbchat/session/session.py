@@ -18,8 +18,9 @@ from nbchat.client.capacity import limits
 from nbchat.client.client import Client
 from nbchat.client.config import settings
 from nbchat.client.endpoint import Endpoint, default_notice, tell
+from nbchat.client.refusals import Negotiation
 from nbchat.client.secret import Secret
-from nbchat.errors import ConfigurationError
+from nbchat.errors import ConfigurationError, NbchatError
 from nbchat.session import export
 from nbchat.session.asked import Asked, what_is_asked
 from nbchat.session.attendance import Attendance
@@ -92,7 +93,7 @@ class Session:
         **parameters: Any,
     ) -> None:
         # First of all the key goes under cover: whatever raises below shows its locals in some tracebacks.
-        api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        api_key = Secret.cover(api_key)
         configured = settings()
         self.name = name
         self.parameters = Parameters(**{**configured.parameters, **parameters, **({"model": model} if model else {})})
@@ -227,8 +228,9 @@ class Session:
             **overrides: As for :meth:`send`.
 
         Returns:
-            The body. The model is missing in it where only the server knows which it is, and so are the tools of MCP
-            servers, which are asked for theirs when a turn begins.
+            The body, with fields that the server is known to refuse left out or renamed, as they are sent. The model is
+            missing in it where only the server knows which it is, and so are the tools of MCP servers, which are asked for
+            theirs when a turn begins.
 
         Raises:
             ConfigurationError: Something in it can't be sent.
@@ -253,8 +255,11 @@ class Session:
             receiver=receiver_of(self.client.endpoint, asked.parameters.get("model")),
             offered=Toolbox(asked.tools).offer(asked.parameters, 0, self.tool_rounds),
         )
-        body = {**request.body(), "model": served}
-        return {name: value for name, value in body.items() if name != "model" or value}
+        body = request.body()
+        if not served:
+            return {name: value for name, value in body.items() if name != "model"}
+        fixed = asked.parameters.get("extra_body") or ()
+        return Negotiation(endpoint.base_url, {**body, "model": served}, fixed).body
 
     def regenerate(self, *, tools: Iterable[Any] | None = None, **overrides: Any) -> Turn:
         """Ask the last question again; the new answer becomes a sibling of the old one and takes the head.
@@ -601,8 +606,8 @@ class Session:
 
     @property
     def rate_limits(self) -> RateLimits | None:
-        """What the server said about its limits with its last answer; ``None`` where it said nothing."""
-        return self.client.rate_limits
+        """What the server that answers the next turn said about its limits last; ``None`` where it said nothing."""
+        return self.client.http.rate_limits(self.endpoint)
 
     @property
     def usage(self) -> Usage:
@@ -712,4 +717,7 @@ class Session:
         if not hasattr(self, "_runner"):  # it could not be made, and shows in the traceback that says why
             return "<Session, not made>"
         name = f"{self.name!r}, " if self.name else ""
-        return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
+        try:
+            return f"<Session {name}{self.model or 'no model'} at {self.endpoint.name}, {len(self.messages)} messages>"
+        except NbchatError:  # the configuration or the environment has come to name no sound server
+            return f"<Session {name}{self.parameters.model or 'no model'}, at no sound endpoint>"

@@ -159,7 +159,7 @@ class Sweep(Sequence[Row]):
         """Return a pandas DataFrame with a row for each answer, in the order asked.
 
         Its columns are what varies, under its own names, then ``status``, ``text``, ``finish_reason``, ``error``,
-        ``seconds``, ``prompt_tokens``, ``completion_tokens`` and ``cost`` (US dollars). Where ``n`` asked for several
+        ``remarks``, ``seconds``, ``prompt_tokens``, ``completion_tokens`` and ``cost`` (US dollars). Where ``n`` asked for several
         choices each has a row of its own, numbered in ``choice``; tokens and cost, which they share, stand in the first.
 
         Raises:

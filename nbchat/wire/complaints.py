@@ -11,7 +11,7 @@ from typing import Any
 from nbchat.errors import APIError, APIStatusError, ContextLengthError, Kind, status_error
 from nbchat.wire.overflow import Overflow, overflow_of
 
-__all__ = ["api_error", "read_error"]
+__all__ = ["api_error", "complains", "read_error"]
 
 # Whatever an escape sequence for a terminal is made of, what turns the direction of writing round, and halves of
 # characters: an error's words end up in a terminal, and in a notebook's message.
@@ -29,8 +29,13 @@ _WORDS_LIMIT = 500
 _MOST_COMPLAINTS = 3
 # How deep complaints are nested in one another at most: gateways wrap what they get, once or twice.
 _DEEPEST = 8
-# Where servers put their words: OpenAI's, then the rest; `detail` is FastAPI's, `msg` pydantic's, `title` RFC 9457's.
-_MESSAGES = ("message", "error", "detail", "msg", "errors", "error_description", "error_message", "reason", "title")
+# Where servers put their words, whatever letters of it are large: OpenAI's, then the rest. `detail` is FastAPI's, `msg`
+# pydantic's, `title` RFC 9457's, `Message` and `errorMessage` Amazon's, `fault` with a `faultstring` Apigee's, `error_msg`
+# Baidu's.
+_MESSAGES = (
+    "message", "error", "detail", "msg", "errors", "errordescription", "errormessage", "errormsg", "reason", "title", "fault",
+    "faultstring", "details", "description",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,15 +105,15 @@ def _read_list(said: list[Any], depth: int) -> _Complaint:
 
 def _read_object(said: dict[str, Any], depth: int) -> _Complaint:
     complaint = _members(said)
+    by_name = {name.replace("_", "").lower(): value for name, value in said.items() if value}
     for name in _MESSAGES:
-        if words := said.get(name):
+        if words := by_name.get(name):
             if isinstance(words, dict) and name == "errors":  # ASP.NET's: the fields, each with its complaints
                 words = [
                     f"{field}: {'; '.join(map(str, of)) if isinstance(of, list) else of}" for field, of in words.items()
                 ]
-            inner = _read(words, depth + 1).under(complaint)
-            if inner.message:
-                complaint = inner
+            complaint = _read(words, depth + 1).under(complaint)
+            if complaint.message:
                 break
     place = said.get("loc")
     if isinstance(place, list) and complaint.message:  # pydantic's: where it is, then what is wrong there
@@ -149,6 +154,15 @@ def _members(said: Mapping[str, Any]) -> _Complaint:
     )
 
 
+def _words(complaint: _Complaint, said: Any) -> str:
+    """Return what is told of a complaint: its words, where there are none its code, else the beginning of its JSON."""
+    if complaint.message.strip():
+        return complaint.message
+    if complaint.code and not complaint.code.isdecimal():
+        return complaint.code
+    return json.dumps(said, ensure_ascii=False) if isinstance(said, dict | list) and said else ""
+
+
 def _short(words: str) -> str:
     words = _SURROGATE.sub("\ufffd", _CONTROL.sub("", " ".join(words.split())))
     return words if len(words) <= _WORDS_LIMIT else f"{words[:_WORDS_LIMIT]}…"
@@ -178,7 +192,7 @@ def read_error(
         except (ValueError, RecursionError):
             said = text if text[:1] not in ("{", "[") else _cut_off(text)
         complaint = _read(said)
-    words = _short(censor(complaint.message))
+    words = _short(censor(_words(complaint, said)))
     sentence = f"The server answered with status {status}" + (f": {words}" if words else ".")
     # Pages are proxies', which count bytes and no tokens.
     overflow = None if page else overflow_of(complaint.message, status=status, codes=(complaint.code,), body=said)
@@ -194,11 +208,16 @@ def read_error(
     )
 
 
+def complains(data: Mapping[str, Any]) -> bool:
+    """Whether there are words in an object that is no answer, as in ``{"detail": "Not authenticated"}``."""
+    return bool(_read(dict(data)).message.strip())
+
+
 def api_error(data: Mapping[str, Any]) -> APIError | APIStatusError:
     """Make the error for an answer that began well and then says that it failed.
 
     Args:
-        data: The object with an ``error`` member, decoded.
+        data: The object with an ``error`` member, or with words in the place of choices, decoded.
 
     Returns:
         The error of the class that the same complaint would have been as an HTTP status, where a status in it or its code
@@ -211,7 +230,8 @@ def api_error(data: Mapping[str, Any]) -> APIError | APIStatusError:
         ('RateLimitError', 'api_error')
     """
     complaint = _read(dict(data))
-    sentence = f"The server reported an error: {_short(complaint.message) or 'it gave no reason.'}"
+    words = _short(_words(complaint, data.get("error", data)))
+    sentence = f"The server reported an error: {words or 'it gave no reason.'}"
     overflow = overflow_of(complaint.message, status=complaint.status, codes=(complaint.code,), body=data)
     if overflow is not None:
         return _too_long(overflow, sentence, complaint, kind="api_error", status=complaint.status)

@@ -14,11 +14,20 @@ import msgspec
 
 from nbchat.errors import EmptyAnswerError, NbchatError, ProtocolError, TruncatedError
 from nbchat.wire.chunks import ChatCompletionChunk
-from nbchat.wire.complaints import api_error
+from nbchat.wire.complaints import api_error, complains
 from nbchat.wire.frame import Frame, frame_of
 from nbchat.wire.sse import MAX_EVENT_BYTES, EventDecoder
 
-__all__ = ["ChunkDecoder", "chunk_of_completion", "read_json", "read_object", "too_large", "without_surrogates"]
+__all__ = [
+    "ChunkDecoder",
+    "chunk_of_completion",
+    "read_answer",
+    "read_json",
+    "read_models",
+    "read_object",
+    "too_large",
+    "without_surrogates",
+]
 
 _decode = msgspec.json.Decoder().decode
 # How much of what is no stream of events is looked at and repeated, in bytes; and how such a stream begins.
@@ -151,6 +160,75 @@ def read_object(received: bytes) -> dict[str, Any]:
     return data
 
 
+def read_answer(received: bytes) -> dict[str, Any]:
+    """Decode a whole answer.
+
+    Raises:
+        EmptyAnswerError: There is nothing.
+        ProtocolError: It is not an answer.
+        APIError: It reports an error; of its own class where it says which.
+    """
+    received = received.strip()
+    if not received:
+        raise _nothing_sent()
+    # What ends a stream of events some proxies send after a whole answer, too.
+    before = received.removesuffix(b"[DONE]").rstrip()
+    if len(before) < len(received) and before.endswith(b"data:"):
+        received = before.removesuffix(b"data:")
+    return _with_choices(read_object(received))
+
+
+def read_models(received: bytes) -> dict[str, Any]:
+    """Decode a list of models, which some servers send bare; what has no name in it is left out.
+
+    Raises:
+        EmptyAnswerError: There is nothing.
+        ProtocolError: It is not a list.
+        APIError: It reports an error; of its own class where it says which.
+    """
+    if not received.strip():
+        raise _nothing_sent()
+    data = read_json(received)
+    listed = {"object": "list", "data": data} if isinstance(data, list) else read_object(received)
+    models = listed.get("data")
+    if models is None:  # how Go writes an empty list
+        models = []
+        if complains(listed):
+            raise api_error(listed)
+    if not isinstance(models, list):
+        raise ProtocolError(f"The server sent {type(models).__name__} where a list of models was due.")
+    named = [model for model in models if isinstance(model, dict) and isinstance(model.get("id"), str) and model["id"]]
+    return {**listed, "data": named}
+
+
+def _with_choices(data: dict[str, Any]) -> dict[str, Any]:
+    choices = data.get("choices")
+    if not isinstance(choices, list):
+        raise _no_choices(data)
+    for choice in choices:
+        if isinstance(choice, dict) and "message" not in choice and isinstance(choice.get("text"), str):
+            raise _older_form()
+    return data
+
+
+def _no_choices(data: dict[str, Any]) -> NbchatError:
+    """Make the error for an object in the place of an answer, in the server's words where it has any."""
+    error = api_error(data) if complains(data) else ProtocolError("The server's answer has no choices.")
+    error.hint = "Is the base URL that of a Chat Completions API?"
+    return error
+
+
+def _older_form() -> ProtocolError:
+    return ProtocolError(
+        "The server answered in the form of the older completions API, with texts in the place of messages.",
+        hint="Is the base URL that of a Chat Completions API?",
+    )
+
+
+def _nothing_sent() -> EmptyAnswerError:
+    return EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
+
+
 def _bad_chunk(what: str) -> ProtocolError:
     return ProtocolError(f"The server sent a chunk that is not one of the API's: {what}.")
 
@@ -182,6 +260,8 @@ def _checked(data: Any, seen: set[int], finished: set[int]) -> dict[str, Any]:
             finished.add(index or 0)
         delta = choice.get("delta")
         if delta is None:
+            if "message" not in choice and isinstance(choice.get("text"), str) and choice["text"]:
+                raise _older_form()
             continue
         if type(delta) is not dict:
             raise _bad_chunk("a delta is not an object")
@@ -216,7 +296,7 @@ class ChunkDecoder:
     """
 
     __slots__ = (
-        "_event_frame", "_events", "_failure", "_finished", "_frame", "_hits", "_nothing_yet", "_pause", "_seen", "_start", "_wait", "done",
+        "_event_frame", "_events", "_failure", "_finished", "_frame", "_hits", "_instead", "_nothing_yet", "_pause", "_seen", "_start", "_wait", "done",
     )  # fmt: skip
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -225,6 +305,7 @@ class ChunkDecoder:
         self._failure: NbchatError | None = None
         self._nothing_yet = True
         self._start = b""  # of what came before the first chunk
+        self._instead: dict[str, Any] | None = None  # the first object that is no chunk, where chunks should begin
         self._seen: set[int] = set()
         self._finished: set[int] = set()
         # What was the same in the last chunks: around a payload, and around an event that is nothing but one.
@@ -325,6 +406,8 @@ class ChunkDecoder:
             return chunk
         data = _checked(read_json(payload), self._seen, self._finished)
         self._nothing_yet = False
+        if not self._seen and data.get("choices") is None and self._instead is None:
+            self._instead = data
         self._look(payload, data)
         return ChatCompletionChunk(data)
 
@@ -359,6 +442,8 @@ class ChunkDecoder:
             EmptyAnswerError: Nothing had come, or nothing but keep-alives.
             TruncatedError: The answer is not complete.
         """
+        if self._failure is None and not self._seen and self._instead is not None and complains(self._instead):
+            raise _no_choices(self._instead)
         if self.complete:
             return
         if self._failure is not None:
@@ -372,7 +457,7 @@ class ChunkDecoder:
                 hint="Is the base URL right?",
             )
         if self._nothing_yet:
-            raise EmptyAnswerError("The server closed the answer before it sent anything.", hint="Try again.")
+            raise _nothing_sent()
         raise TruncatedError("The answer was cut off: the connection ended before the server said it had finished.")
 
 
@@ -382,13 +467,9 @@ def chunk_of_completion(data: dict[str, Any]) -> ChatCompletionChunk:
     Raises:
         ProtocolError: It is not an answer.
     """
-    if not isinstance(data.get("choices"), list):
-        raise ProtocolError(
-            "The server's answer has no choices.", hint="Is the base URL that of a Chat Completions API?"
-        )
     choices = [
         {**{key: value for key, value in choice.items() if key != "message"}, "delta": choice.get("message") or {}}
-        for choice in data["choices"]
+        for choice in _with_choices(data)["choices"]
         if isinstance(choice, dict)
     ]
     return ChatCompletionChunk(_checked({**data, "object": "chat.completion.chunk", "choices": choices}, set(), set()))

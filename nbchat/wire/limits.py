@@ -25,6 +25,14 @@ _MOMENT, _MILLISECONDS = 3.2e8, 1e11
 _UNNAMED = "requests"
 
 
+def _span(seconds: float) -> str:
+    """Write a time in the largest unit of which there are two: nobody counts a day in seconds."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.3g} s"
+
+
 @dataclass(frozen=True)
 class RateLimit:
     """One thing a server counts.
@@ -44,7 +52,7 @@ class RateLimit:
     def __str__(self) -> str:
         left = "" if self.remaining is None else f"{self.remaining:,} "
         of = "" if self.limit is None else f"of {self.limit:,} "
-        again = "" if self.reset is None else f", reset in {self.reset:.3g} s"
+        again = "" if self.reset is None else f", reset in {_span(self.reset)}"
         return f"{left}{of}{self.counted.replace('-', ' ')} left{again}"
 
 
