@@ -167,7 +167,7 @@ def test_a_table_goes_in(kernel: Kernel, server: ScriptedServer):
     kernel.run("%%chat\nSummarise {{df.describe()}} and {{df}}.")
     sent = server.requests[0].json["messages"][0]["content"]
     assert "| mean | 2.33333 |" in sent
-    assert "pandas DataFrame, 8 rows × 1 column:" in sent
+    assert "pandas DataFrame, 8 rows × 1 column; numbers rounded to 6 digits or to whole ones:" in sent
     assert "|  | a (float64) | b\\|c (str) |" in sent
 
 

@@ -72,7 +72,7 @@ def what_is_asked(
         ConfigurationError: Something can't be a tool, or a type has no schema.
         TraitError: An override is out of bounds.
     """
-    given = None if tools is None else listed(tools)
+    given = None if tools is None else tuple(listed(tools))
     wanted = overrides.get("response_format", parameters.response_format)
     form = None if wanted is None else format_of(wanted)
     own = overrides if form is None else {**overrides, "response_format": form.to_dict()}
