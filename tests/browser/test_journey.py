@@ -35,6 +35,7 @@ FOLLOW = """() => {
     };
     look();
 }"""
+LONG_ENOUGH = "() => [...document.querySelectorAll('.nbp-answer')].at(-1).innerText.length > 100"
 FOLLOWED = "() => { cancelAnimationFrame(window.following); return window.followed; }"
 
 
@@ -82,7 +83,7 @@ def test_a_conversation_with_the_embedded_model(open_cells: Any, page: Page, app
     notebook.start(AT["long"])
     expect(questions.last).to_contain_text("a very long story")
     expect(answers).to_have_count(3)
-    page.wait_for_function("() => [...document.querySelectorAll('.nbp-answer')].at(-1).innerText.length > 100")
+    page.wait_for_function(LONG_ENOUGH)
     press(panel, "Stop")
     notebook.wait(AT["long"])
     expect(answers.last).to_contain_text("Stopped")
@@ -90,10 +91,13 @@ def test_a_conversation_with_the_embedded_model(open_cells: Any, page: Page, app
     expect(notebook.output(AT["long"])).to_contain_text("stopped")
     first = answers.last.locator(".nbchat-choice").inner_text()
 
-    # Another answer to the same question, and back to the first, which is as it was.
+    # Another answer to the same question, as long as that was to be, and back to the first, which is as it was.
     press(panel, "Regenerate")
-    expect(panel.locator(".nbp-branches")).to_have_text("2/2")
+    expect(answers.last).not_to_contain_text("Stopped")
+    page.wait_for_function(LONG_ENOUGH)
+    press(panel, "Stop")
     ready(panel)
+    expect(panel.locator(".nbp-branches")).to_have_text("2/2")
     other = answers.last.locator(".nbchat-choice").inner_text()
     assert other
     assert other != first
