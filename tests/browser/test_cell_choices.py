@@ -122,7 +122,7 @@ def test_after_a_reload_and_without_a_kernel(open_notebook: Any, server: Scripte
     )
     expect(columns.locator(".nbchat-go-on")).to_have_count(0)
     assert beside(columns)
-    expect(notebook.output(1)).to_contain_text("nbchat.get_session('here').choose(1)")
+    expect(notebook.output(1)).to_contain_text("nbchat.get_session('here').go('")
 
 
 @pytest.mark.thorough
