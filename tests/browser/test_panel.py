@@ -330,7 +330,7 @@ def test_names_are_completed(opened: Any, server: ScriptedServer, page: Page):
     page.keyboard.type(" even?")
     server.answer("Yes.")
     page.keyboard.press("Enter")
-    expect(panel.locator(".nbp-bubble")).to_have_text("Is 42 even?")
+    expect(panel.locator(".nbp-bubble")).to_have_text(["Is 42 even?"])
     ready(panel)
     panel.get_by_label("Your question").fill("{{no_such_name}}")
     page.keyboard.press("Enter")
