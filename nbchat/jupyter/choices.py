@@ -14,7 +14,7 @@ from nbchat.session.turn import Turn
 
 __all__ = ["ShownChoice", "in_columns", "in_text", "way_to_another"]
 
-# As js/cell/cell.css has them while they stream. No name of a colour of JupyterLab's: its sanitiser takes those away.
+# As js/cell/choices.css has them while they stream. No name of a colour of JupyterLab's: its sanitiser takes those away.
 _ROW = "display: flex; flex-wrap: wrap; gap: 12px; margin-bottom: 12px"
 _COLUMN = (
     "border: 1px solid rgba(128, 128, 128, 0.5); border-radius: 6px; box-sizing: border-box; flex: 1 1 17em;"

@@ -79,7 +79,8 @@ class Completion:
             ConfigurationError: There are not that many.
 
         Example:
-            >>> [chat.send("A city?", n=3).choice(k).text for k in range(3)]  # doctest: +SKIP
+            >>> completion = chat.send("A city?", n=3)  # doctest: +SKIP
+            >>> [completion.choice(k).text for k in range(3)]  # doctest: +SKIP
         """
         if not any((choice.index or 0) == index for choice in self.choices):
             raise ConfigurationError(
